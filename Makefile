@@ -1,0 +1,113 @@
+# The only entry for building and checking: `make help` lists the targets.
+# Sources are found by folder, so a new file needs no line here.
+
+BUILD   ?= build
+CC      ?= gcc
+CLANG   ?= clang
+NODE    ?= node
+CFLAGS  ?= -O2 -g
+WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
+STD     := -std=c11 -D_GNU_SOURCE -fPIC
+SAN     :=
+INC     := -Icore -Iadapters/mapping -Iadapters/transports -Iadapters/dispatcher
+PKGS    := jansson yaml-0.1 libcrypto libpcre2-8
+APKGS   := libcurl libxml-2.0 hiredis libjwt
+PCFLAGS := $(shell pkg-config --cflags jansson yaml-0.1 libcrypto libpcre2-8 libcurl libxml-2.0 2>/dev/null)
+LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+ALIBS   := $(shell pkg-config --libs libcurl libxml-2.0 libjwt 2>/dev/null) -lhiredis -lodbc
+ALLC     = $(STD) $(WARN) $(CFLAGS) $(SAN) $(INC) $(PCFLAGS)
+
+CORE_SRC := $(sort $(wildcard core/*.c))
+ADAP_SRC := $(sort $(filter-out %/ym_main_dispatcher.c,$(wildcard adapters/dispatcher/*.c adapters/mapping/*.c adapters/transports/*.c)))
+TOOL_SRC := $(sort $(wildcard adapters/tools/*.c))
+UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+MOD_SRC  := $(sort $(wildcard ngx_module/*.c ngx_module/*.h)) ngx_module/config
+
+CORE_OBJ := $(CORE_SRC:%.c=$(BUILD)/obj/%.o)
+ADAP_OBJ := $(ADAP_SRC:%.c=$(BUILD)/obj/%.o)
+TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/obj/%.o)
+UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+
+FUZZ_SECONDS ?= 60
+
+.PHONY: all help module unit fuzz lint format asan crash bench docs clean test
+all: $(BUILD)/yimen $(BUILD)/yimen-dispatcher module
+
+help:
+	@echo "make            build everything into $(BUILD)/"
+	@echo "make unit       unit tests of core and adapters (cmocka)"
+	@echo "make asan       the same under AddressSanitizer and UBSan"
+	@echo "make fuzz       every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) seconds"
+	@echo "make lint       banned calls, complexity, length, warnings, shell, spelling"
+	@echo "make crash      kill everything at random: RECORDS= KILLS= SEED="
+	@echo "make bench      measure against ceilings and peers, writes $(BUILD)/bench.json"
+	@echo "make docs       regenerate the generated references"
+	@echo "make test       all of it: what scripts/test runs"
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(ALLC) -MMD -MP -c $< -o $@
+
+$(BUILD)/libym_core.a: $(CORE_OBJ)
+	@rm -f $@; ar rcs $@ $^
+
+$(BUILD)/libym_adapters.a: $(ADAP_OBJ)
+	@rm -f $@; ar rcs $@ $^
+
+$(BUILD)/yimen: $(TOOL_OBJ) $(BUILD)/libym_adapters.a $(BUILD)/libym_core.a
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) $(SAN) $(TOOL_OBJ) $(BUILD)/libym_adapters.a $(BUILD)/libym_core.a $(ALIBS) $(LIBS) -o $@
+
+$(BUILD)/yimen-dispatcher: $(BUILD)/obj/adapters/dispatcher/ym_main_dispatcher.o $(BUILD)/libym_adapters.a $(BUILD)/libym_core.a
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) $(SAN) $^ $(ALIBS) $(LIBS) -o $@
+
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libym_adapters.a $(BUILD)/libym_core.a
+	@mkdir -p $(@D)
+	@$(CC) $(ALLC) $< $(BUILD)/libym_adapters.a $(BUILD)/libym_core.a $(ALIBS) $(LIBS) -lcmocka -o $@
+
+unit: $(UNIT_BIN)
+	@for t in $(UNIT_BIN); do $$t || exit 1; done
+
+asan:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SAN="-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined" unit
+
+# Fuzz targets are built whole with clang: library objects need coverage instrumentation as well.
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(CORE_SRC) $(ADAP_SRC)
+	@mkdir -p $(@D)
+	@echo "  FUZZ  $<"
+	@$(CLANG) $(STD) -O1 -g $(INC) $(PCFLAGS) -fsanitize=fuzzer,address,undefined $< $(CORE_SRC) $(ADAP_SRC) $(ALIBS) $(LIBS) -o $@
+
+fuzz: $(FUZZ_BIN)
+	@scripts/fuzz $(BUILD)/fuzz $(FUZZ_SECONDS)
+
+# nginx's own build, against the headers of Debian's nginx-dev.
+module: $(BUILD)/nginx/ngx_http_yimen_module.so
+$(BUILD)/nginx/ngx_http_yimen_module.so: $(MOD_SRC) $(CORE_SRC) $(wildcard core/*.h)
+	@scripts/build-module $(abspath $(BUILD)/nginx)
+
+lint:
+	@scripts/lint
+
+format:
+	@clang-format -i $(wildcard core/*.[ch] adapters/*/*.[ch] tests/unit/*.c tests/fuzz/*.c)
+
+crash: all
+	@scripts/crash
+
+bench: all
+	@scripts/bench
+
+docs: $(BUILD)/yimen
+	@scripts/docs $(BUILD)/yimen
+
+test:
+	@scripts/test
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(CORE_OBJ:.o=.d) $(ADAP_OBJ:.o=.d) $(TOOL_OBJ:.o=.d)

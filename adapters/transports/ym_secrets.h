@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Secrets come by reference: `file:/path` (mode 0600 or stricter) or `env:NAME`. Values are wiped
+ * at close and never printed.
+ */
+#ifndef YM_SECRETS_H
+#define YM_SECRETS_H
+
+#include "ym_adapter.h"
+
+struct ym_secrets;
+
+/* Resolves `secrets:` of the system's site file. Missing or world-readable → YM_EAUTH, err names it. */
+ym_status ym_secrets_open(const struct ym_system *sys, struct ym_secrets **ret, struct ym_err *err);
+void      ym_secrets_close(struct ym_secrets *s); /* accepts NULL */
+
+/* NULL when there is none. Borrowed. */
+const char *ym_secret(const struct ym_secrets *s, const char *name);
+
+/* One reference on its own (redis_password, JWT key). *ret is malloc; wipe and free it. */
+ym_status ym_secret_resolve(const char *reference, char **ret, struct ym_err *err);
+
+#endif

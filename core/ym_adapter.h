@@ -77,6 +77,12 @@ struct ym_catalog;
 ym_status ym_system_load(struct ym_catalog *cat, const char *folder, const char *site_file,
                          struct ym_arena *a, struct ym_system *ret, struct ym_diag *d);
 
+/* A site constant (`vars:` of the site file), what `$settings.NAME` stands for; NULL when missing. */
+const char *ym_system_var(const struct ym_system *s, const char *name);
+
+/* Markdown rows of `settings:` for the reference. */
+ym_status ym_system_document(struct ym_buf *out);
+
 const struct ym_operation *ym_system_operation(const struct ym_system *s, const char *name);
 bool                       ym_system_takes(const struct ym_system *s, const char *type);
 

@@ -37,6 +37,9 @@ struct ym_catalog {
 ym_status ym_catalog_open(const char *file, struct ym_catalog **ret, struct ym_diag *d);
 void      ym_catalog_close(struct ym_catalog *c); /* accepts NULL */
 
+/* Markdown rows of config/yimen.yaml for the reference. */
+ym_status ym_catalog_document(struct ym_buf *out);
+
 const struct ym_type       *ym_catalog_type(const struct ym_catalog *c, const char *name);
 const struct ym_system     *ym_catalog_system(const struct ym_catalog *c, const char *id);
 const struct ym_code_table *ym_catalog_table(const struct ym_catalog *c, const char *name);

@@ -16,9 +16,21 @@ struct ym_map;
 /* Finds a code map by the file name used in the table (the adapter's folder first, then config/crosswalks). */
 typedef const struct ym_code_map *(*ym_map_codes_fn)(void *data, const char *file);
 
+/* Finds a code table (config/codes/<name>.csv) for `labels:`. */
+typedef const struct ym_code_table *(*ym_map_labels_fn)(void *data, const char *table);
+
+/* What a table may refer to while it is compiled. */
+struct ym_map_env {
+    ym_map_codes_fn  codes;
+    ym_map_labels_fn labels; /* NULL: `labels:` is refused */
+    void            *data;   /* of both */
+};
+
 /* list: a YAML list of fields; NULL compiles to an empty table. */
 ym_status ym_map_compile(const struct ym_yaml *list, ym_map_codes_fn codes, void *codes_data,
                          struct ym_arena *a, const struct ym_map **ret, struct ym_diag *d);
+ym_status ym_map_compile_env(const struct ym_yaml *list, const struct ym_map_env *env,
+                             struct ym_arena *a, const struct ym_map **ret, struct ym_diag *d);
 
 /*
  * What a run may look at beside the record: the names behind `$`. Unknown names are load errors.
@@ -37,12 +49,16 @@ struct ym_map_ctx {
     const char *(*secret)(void *data, const char *name);
     const char *(*session)(void *data, const char *name);
     void       *data;
+    /* $settings.NAME: the site file's `vars:`; where it is NULL, ym_render takes the system's own */
+    const struct ym_yaml *vars;
 };
 
 /*
  * Builds the document: a JSON object in table order (jansson keeps insertion order); dotted `to`
  * paths nest, "@name" members are XML attributes. *ret is a new reference. YM_EINVAL with problems
  * when a required field is missing, too long, unmapped or ambiguous.
+ * `encode: xml` with `cdata: true` yields {"#cdata": text} instead of a string: the XML writer makes
+ * it one CDATA section; nothing else may carry that member. Reals are written with 15 digits.
  */
 ym_status ym_map_run(const struct ym_map *m, const struct ym_map_ctx *ctx, struct ym_arena *a,
                      json_t **ret, struct ym_problems *problems);

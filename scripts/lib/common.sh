@@ -1,0 +1,98 @@
+# shellcheck shell=bash disable=SC2034
+# Shared by the scripts: packages, Node, progress. Source it; it sets `top`.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+export top
+
+step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+note() { printf '   %s\n' "$*"; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# What each job needs. Without recommended packages, so that a small container stays small.
+packages_build="gcc libc6-dev make pkg-config nginx-light nginx-dev libhiredis-dev libjansson-dev
+  libjwt-dev libyaml-dev libcurl4-openssl-dev libxml2-dev unixodbc-dev libpcre2-dev libssl-dev"
+packages_run="nginx-light redis-server redis-tools odbc-mariadb"
+packages_lab="nodejs npm mariadb-server openssh-server openssh-client"
+packages_test="clang libclang-rt-14-dev libcmocka-dev pmccabe codespell shellcheck git
+  postgresql odbc-postgresql vsftpd json-schema-test-suite dpkg-dev procps curl valgrind"
+
+# Debian 13 names a few packages otherwise.
+debian_names() {
+  local p
+  for p in "$@"; do
+    case $p in
+      nginx-light) apt-cache show nginx-light >/dev/null 2>&1 && echo nginx-light || echo nginx ;;
+      libclang-rt-14-dev)
+        apt-cache search --names-only '^libclang-rt-[0-9]+-dev$' | sed 's/ .*//' \
+          | grep -x "libclang-rt-$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)-dev" || true ;;
+      *) echo "$p" ;;
+    esac
+  done
+}
+
+# Installing ca-certificates writes the system's bundle anew. Where the caller brought a bundle of
+# their own (NODE_EXTRA_CA_CERTS), npm must go on using it as it was.
+keep_ca_bundle() {
+  local bundle=${NODE_EXTRA_CA_CERTS:-}
+  if [ -n "$bundle" ] && [ -r "$bundle" ]; then
+    mkdir -p "$top/build"
+    [ -s "$top/build/ca-bundle.pem" ] || cp "$bundle" "$top/build/ca-bundle.pem"
+    export NODE_EXTRA_CA_CERTS="$top/build/ca-bundle.pem"
+  fi
+}
+
+# install_packages LIST…: what is missing, with progress.
+install_packages() {
+  local wanted missing=() p
+  keep_ca_bundle
+  wanted=$*
+  # shellcheck disable=SC2086
+  for p in $wanted; do
+    dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  note "installing from Debian: ${missing[*]}"
+  as_root apt-get update -qq
+  # shellcheck disable=SC2207,SC2046
+  missing=($(debian_names "${missing[@]}"))
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+    -o Dpkg::Use-Pty=0 "${missing[@]}" > >(awk '/^(Unpacking|Setting up)/ { n++; if (n % 25 == 0) { printf "   … %d steps\n", n; fflush() } }') \
+    || die "apt-get install failed: ${missing[*]}"
+}
+
+# npm packages of tests/ and, where Debian's Node is older than 20, Node 22 from npm beside them.
+install_node() {
+  keep_ca_bundle
+  local tools=$top/build/tools
+  mkdir -p "$tools"
+  if [ -x "$tools/node_modules/.bin/node" ]; then
+    export PATH="$tools/node_modules/.bin:$PATH"
+  elif [ "$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)" -lt 20 ]; then
+    note "installing Node 22 from npm (Debian's is older than 20)"
+    (cd "$tools" && echo '{"private":true}' >package.json && npm install --no-audit --no-fund --silent node@22) \
+      || die "npm could not install node@22"
+    export PATH="$tools/node_modules/.bin:$PATH"
+  fi
+  if [ -e "$top/tests/package.json" ] && [ ! "$top/tests/node_modules/.package-lock.json" -nt "$top/tests/package-lock.json" ]; then
+    note "installing the npm packages of tests/"
+    (cd "$top/tests" && npm ci --no-audit --no-fund --silent) || die "npm ci in tests/ failed"
+  fi
+}
+
+build_all() {
+  note "compiling (log: build/make.log)"
+  mkdir -p "$top/build"
+  make -C "$top" -j"$(nproc)" all >"$top/build/make.log" 2>&1 &
+  local pid=$! last=0 now
+  while kill -0 "$pid" 2>/dev/null; do
+    now=$(grep -c '^  ' "$top/build/make.log" || true)
+    [ "$now" = "$last" ] || { printf '\r   %s files' "$now"; last=$now; }
+    sleep 0.5
+  done
+  printf '\n'
+  wait "$pid" || { tail -n 30 "$top/build/make.log" >&2; die "the build failed"; }
+}

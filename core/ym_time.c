@@ -7,6 +7,8 @@
 #include <time.h>
 
 #define MS_PER_DAY 86400000
+#define TIME_LEAST (-62167132800000) /* 0000-01-02, a day of room for zones */
+#define TIME_MOST 253402214399999    /* 9999-12-30T23:59:59.999 */
 
 static int64_t frozen_ms; /* tests only */
 
@@ -209,50 +211,93 @@ bool ym_time_parse(struct ym_str s, int offset_min, int64_t *ret_ms)
     return true;
 }
 
+static char *put_digits(char *out, int v, int n)
+{
+    int i;
+
+    for (i = n - 1; i >= 0; i--) {
+        out[i] = (char)('0' + v % 10);
+        v /= 10;
+    }
+    return out + n;
+}
+
+static char *put_zone(char *out, int offset_min)
+{
+    int zone = (offset_min < 0 ? -offset_min : offset_min) % 1440;
+
+    *out++ = offset_min < 0 ? '-' : '+';
+    out = put_digits(out, zone / 60, 2);
+    *out++ = ':';
+    return put_digits(out, zone % 60, 2);
+}
+
+/* y o d h m s f: year, month, day, hour, minute, second, fraction; z zone; w b: names of day, month. */
+static void put_pattern(const char *pattern, const struct civil *c, int offset_min, char *out)
+{
+    for (; *pattern != '\0'; pattern++) {
+        switch (*pattern) {
+        case 'y':
+            out = put_digits(out, c->year, 4);
+            break;
+        case 'o':
+            out = put_digits(out, c->month, 2);
+            break;
+        case 'd':
+            out = put_digits(out, c->day, 2);
+            break;
+        case 'h':
+            out = put_digits(out, c->hour, 2);
+            break;
+        case 'm':
+            out = put_digits(out, c->minute, 2);
+            break;
+        case 's':
+            out = put_digits(out, c->second, 2);
+            break;
+        case 'f':
+            out = put_digits(out, c->ms, 3);
+            break;
+        case 'z':
+            out = put_zone(out, offset_min);
+            break;
+        case 'w':
+            memcpy(out, &"SunMonTueWedThuFriSat"[c->weekday * 3], 3);
+            out += 3;
+            break;
+        case 'b':
+            memcpy(out, &"JanFebMarAprMayJunJulAugSepOctNovDec"[(c->month - 1) * 3], 3);
+            out += 3;
+            break;
+        default:
+            *out++ = *pattern;
+        }
+    }
+    *out = '\0';
+}
+
 void ym_time_format(int64_t ms, enum ym_time_format f, int offset_min, char out[YM_TIME_TEXT])
 {
-    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char *const patterns[] = {
+        [YM_TIME_RFC3339] = "y-o-dTh:m:sz",
+        [YM_TIME_RFC3339_MS] = "y-o-dTh:m:s.fz",
+        [YM_TIME_DATE] = "y-o-d",
+        [YM_TIME_DATE8] = "yod",
+        [YM_TIME_DATETIME] = "y-o-d h:m:s",
+        [YM_TIME_DATETIME14] = "yodhms",
+        [YM_TIME_RFC1123] = "w, d b y h:m:s GMT",
+    };
     struct civil c;
-    char sign = offset_min < 0 ? '-' : '+';
-    int zone = offset_min < 0 ? -offset_min : offset_min;
 
-    civil_of(f == YM_TIME_RFC1123 ? ms : ms + (int64_t)offset_min * 60000, &c);
-    switch (f) {
-    case YM_TIME_RFC3339:
-        (void)snprintf(out, YM_TIME_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d%c%02d:%02d", c.year,
-                       c.month, c.day, c.hour, c.minute, c.second, sign, zone / 60, zone % 60);
-        break;
-    case YM_TIME_RFC3339_MS:
-        (void)snprintf(out, YM_TIME_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d.%03d%c%02d:%02d", c.year,
-                       c.month, c.day, c.hour, c.minute, c.second, c.ms, sign, zone / 60,
-                       zone % 60);
-        break;
-    case YM_TIME_DATE:
-        (void)snprintf(out, YM_TIME_TEXT, "%04d-%02d-%02d", c.year, c.month, c.day);
-        break;
-    case YM_TIME_DATE8:
-        (void)snprintf(out, YM_TIME_TEXT, "%04d%02d%02d", c.year, c.month, c.day);
-        break;
-    case YM_TIME_DATETIME:
-        (void)snprintf(out, YM_TIME_TEXT, "%04d-%02d-%02d %02d:%02d:%02d", c.year, c.month, c.day,
-                       c.hour, c.minute, c.second);
-        break;
-    case YM_TIME_DATETIME14:
-        (void)snprintf(out, YM_TIME_TEXT, "%04d%02d%02d%02d%02d%02d", c.year, c.month, c.day,
-                       c.hour, c.minute, c.second);
-        break;
-    case YM_TIME_RFC1123:
-        (void)snprintf(out, YM_TIME_TEXT, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[c.weekday],
-                       c.day, months[c.month - 1], c.year, c.hour, c.minute, c.second);
-        break;
-    case YM_TIME_EPOCH_MS:
+    if (f == YM_TIME_EPOCH_MS) {
         (void)snprintf(out, YM_TIME_TEXT, "%lld", (long long)ms);
-        break;
-    case YM_TIME_EPOCH_S:
+    } else if (f == YM_TIME_EPOCH_S) {
         (void)snprintf(out, YM_TIME_TEXT, "%lld",
                        (long long)(ms >= 0 ? ms / 1000 : -((999 - ms) / 1000)));
-        break;
+    } else {
+        /* Within the years 0000 to 9999, the only ones that four digits can say. */
+        ms = ms < TIME_LEAST ? TIME_LEAST : ms > TIME_MOST ? TIME_MOST : ms;
+        civil_of(f == YM_TIME_RFC1123 ? ms : ms + (int64_t)offset_min * 60000, &c);
+        put_pattern(patterns[f], &c, offset_min, out);
     }
 }

@@ -7,19 +7,28 @@
  * shard is the last character of its id (ym_id_shard). "meta" below = shard 0, where per-system
  * switches live. All clocks are Redis's own TIME. All functions are atomic and safe to call twice.
  *
- * Keys (N = shard):
- *   {sN}:r:<id>          hash: t type, o owner, g org, a area, c created ms, u updated ms, v revision,
- *                        w withdrawn ms; 1, 2, … = the envelope of that revision (JSON text)
- *   {sN}:d:<id>          hash: system → packed delivery (store-internal encoding)
- *   {sN}:q:<system>      stream, ready deliveries; group "w"; field i = record id
- *   {sN}:z:<system>      sorted set, delayed deliveries: record id → due ms
- *   {sN}:x:<system>:<S>  sorted set of deliveries in an exceptional state S (r u j x h): id → since ms
- *   {sN}:n:<system>      hash of counters, kept by the transitions
- *   {sN}:i:<digest>      idempotency entry, 30 days
- *   {sN}:ix:…            listing indexes (store-internal)
- *   {sN}:audit           stream: who, what, record, system, why
- *   {s0}:sys:<system>    hash: paused by/at/why, breaker, last success …
- *   {s0}:ctl:<system>    stream, a doorbell for the worker: pause, resume
+ * Replies: every scalar is a bulk string, numbers in decimal; what there is none of is "". nil only
+ * where it is said. A call that breaks this contract is answered with an error, nothing written.
+ *
+ * Keys (N = shard). A record has a short reference: its serial number within the shard. The store's
+ * clock never runs backwards, so entry ids <clock ms>-<serial> rise in every stream.
+ *   {sN}:c               hash: n last serial, l clock ms, a b how far ids stray from the clock
+ *   {sN}:id:<chunk>      string: 78 ids of 26 characters each; serial → id
+ *   {sN}:num             hash: system → its short number in this shard, never changed
+ *   {sN}:r:<id>          hash: m packed type, owner, …; b the latest envelope;
+ *                        <number of system> packed delivery ("q" = new and queued)
+ *   {sN}:v:<id>          hash: revision → envelope, of the revisions before the latest
+ *   {sN}:q:<system>      stream, ready deliveries; group "w"; all is in the entry's id
+ *   {sN}:z:<system>      sorted set, delayed deliveries: serial → due ms
+ *   {sN}:x:<system>:<S>  sorted set of deliveries in an exceptional state S (r u j x h): serial → since ms
+ *   {sN}:n:<system>      hash: counters by letter, kept by the transitions; epoch, consumer
+ *   {sN}:i:<P>:<bucket>  hash of idempotency entries made in the 30 days P, gone after 60
+ *   {sN}:ix:…, {sN}:k:…  listing indexes and search keys
+ *   {sN}:audit           stream: who, what, id, system, why
+ *   {s0}:sys:<system>    hash: paused 1, paused_by, paused_at, paused_why; what the worker reports
+ *   {s0}:ctl:<system>    stream, a doorbell for the worker: field what = pause | resume (short, trimmed)
+ * The encodings are the store's own business: others go through the functions, or block on a
+ * stream with XREAD to hear that something came.
  *
  * Delivery state letters, and the API's word (docs/delivery.md):
  *   q queued · s sending · d delivered · r retrying · c sending (taken, number awaited) ·
@@ -43,6 +52,7 @@
  * (id, envelope, type, owner, org, area, idem, body_digest, n, [system, initial]×n, k, [key, digest]×k)
  * initial: "q" or "h" (hand-off systems). idem: "" or hex digest of client and key. key, digest: search keys.
  * → ["created", id] | ["replayed", id, created_ms] | ["mismatch", id]
+ * An id that is already there answers "replayed" too: a repeated call makes no second record.
  * Redis itself answers -OOM above maxmemory: 503.
  */
 #define YM_FN_ACCEPT "ym_accept"
@@ -50,6 +60,7 @@
 /*
  * (id, expected_revision, envelope, by, k, [key, digest]×k)
  * → ["revised", revision] | ["stale", revision] | ["absent"] | ["withdrawn"]
+ * The very same call again (same envelope) answers "revised" again and changes nothing.
  * d, q, r and j deliveries are wanted anew (leaving j writes an audit entry); s, c and u finish what
  * is under way first; x stays dead with the new revision wanted; h shows its card again.
  */
@@ -59,6 +70,7 @@
  * (id, revision)  revision "0" = the latest
  * → nil | [type, owner, org, area, created, updated, revision, withdrawn, envelope, deliveries]
  * deliveries: [[system, letter, wanted, has, attempts, next_ms, number, digest, sent_ms, problem_json], …]
+ * next_ms: "0" none, "-1" only a person. digest: of the answer, or "audit:<entry>" when a person said so.
  */
 #define YM_FN_GET "ym_get"
 
@@ -68,26 +80,33 @@
 /*
  * (before_id, limit, steps, [name, value]…)  names: type state system area (prefix) owner from to (ms)
  * key:<name> (digest) · scope_area (prefix) · scope_owner  — both scopes given: either may match
- * → [next_before_id or "", [id, <as ym_get>], …] newest first; at most `steps` index entries are
- * looked at, so a page may be short while next_before_id is not empty.
+ * state: the API's word (queued sending delivered retrying unknown rejected dead handoff withdrawn) or
+ * letters; with system: that system's delivery is in it. from ≤ the id's time < to.
+ * → [next_before_id or "", [id, type, … as ym_get], …] newest first (by id); at most `steps` index
+ * entries are looked at, so a page may be short while next_before_id is not empty. before_id may be
+ * another shard's id; next_before_id has an id's shape but need not be a record's.
  */
 #define YM_FN_LIST "ym_list"
 
 /*
  * (id, by, why, n, system×n)  systems whose adapter has a withdraw operation
  * → ["withdrawn", ms] | ["already", ms] | ["absent"]
+ * A system that never got the record is done (w); one that has it and is listed gets op withdraw; one
+ * that has it and is not listed becomes h with problem code withdraw_by_hand; s, c, u finish first.
  */
 #define YM_FN_WITHDRAW "ym_withdraw"
 
-/* (system, consumer) → [epoch]; the newest epoch owns the system's queue on this shard, older ones are fenced */
+/* (system, consumer) → [epoch], "1" or more; makes stream and group; the newest epoch owns the system's queue on this shard, older ones are fenced */
 #define YM_FN_ATTACH "ym_attach"
 
 /*
  * (system, consumer, epoch, max, each_revision 0|1)
  * → ["fenced"] | ["ok", now_ms, next_due_ms (0 none), [entry, id, op, token, attempt, number, has,
- *    revision, sent_ms, type, owner, org, area, created, updated, envelope], …]
+ *    revision, sent_ms, type, owner, org, area, created, updated, envelope, of, letter], …]
  * op: create | update | withdraw | lookup (token's earlier attempt is ambiguous, or its number is awaited;
- * sent_ms and revision are that attempt's). Entries with nothing to do are acknowledged and deleted.
+ * sent_ms, revision and envelope are that attempt's, `of` is its op: create | update | withdraw, letter
+ * is u or c; attempt counts the looks). Entries with nothing to do are acknowledged and deleted.
+ * next_due_ms is that of ym_due. Neither pause nor hours are asked here: that is the worker's part.
  */
 #define YM_FN_CLAIM "ym_claim"
 
@@ -96,46 +115,64 @@
  * verdict: d delivered · r retry after delay (counts) · p put back after delay (does not count) ·
  *   c number awaited, look again after delay · u unknown, look after delay (-1: only a person) ·
  *   a proven absent: send again now · j · x · h · w withdrawn there
- * → ["fenced"] | ["ok" or "fenced" per item…]. Acknowledges and deletes in the same step; a delivery
- * whose wanted revision rose meanwhile goes back to the queue.
+ * → ["fenced"] | ["settled", "ok" or "fenced" per item…]. Acknowledges and deletes in the same step; a
+ * delivery whose wanted revision rose meanwhile goes back to the queue. revision: what the system now
+ * has (d); "0" = the one that was sent. d with neither number nor digest is not believed: it becomes u
+ * for a person, problem code no_evidence. The same item again answers "ok" and changes nothing.
  */
 #define YM_FN_SETTLE "ym_settle"
 
-/* (system, max) → [moved, next_due_ms (0 none)]: delayed deliveries that are due become ready */
+/* (system, max) → [moved, next_due_ms ("0" none)]: delayed deliveries that are due become ready */
 #define YM_FN_DUE "ym_due"
 
-/* (system, consumer, epoch, min_idle_ms, max) → [reclaimed, lost]: entries of dead consumers; s becomes u, look at once */
+/*
+ * (system, consumer, epoch, min_idle_ms, max) → ["fenced"] | [reclaimed, lost]: entries taken under an
+ * older epoch; s becomes u, look at once. lost: the stream no longer held them (data-loss alarm; the
+ * delivery goes on all the same). Entries of the current epoch are the living worker's: never touched.
+ */
 #define YM_FN_RECLAIM "ym_reclaim"
 
 /* meta: (system, by, why) → ["paused"|"already"] ; ["resumed"|"already"]; both write an audit entry */
 #define YM_FN_PAUSE "ym_pause"
 #define YM_FN_RESUME "ym_resume"
 
-/* meta: (system, [field, value]…) the worker's own report: breaker, until, problem, hours_open, beat, last_ok → ["ok"] */
+/* meta: (system, [field, value]…) the worker's own report: breaker, until, problem, hours_open, beat, last_ok → ["ok"]; "" removes a field */
 #define YM_FN_REPORT "ym_report"
 
 /* meta: (system…) → [[system, field, value, …], …] */
 #define YM_FN_SYSTEMS "ym_systems"
 
-/* (system…) → [[system, name, value, …], …] counters: queued sending delivered retrying … + attempts, ok, oldest_ms */
+/*
+ * (system…) → [[system, name, value, …], …] counters of this shard: queued sending delivered retrying
+ * awaiting (letter c) unknown rejected dead handoff withdrawn attempts ok oldest_ms ("0" none; when the
+ * oldest ready or running delivery was queued). No system given: all the shard knows.
+ */
 #define YM_FN_COUNTS "ym_counts"
 
-/* (id, system, by, why) x, j, r → queued at once; → ["queued"] | ["refused", letter] | ["absent"] */
+/* (id, system, by, why) x, j, r → queued at once, audited; → ["queued"] | ["refused", letter] | ["absent"] */
 #define YM_FN_RETRY "ym_retry"
 
 /*
  * (id, system, action, number, by, why)  u, h, c, x only; action: delivered | resend | rejected
- * → ["resolved", letter] | ["refused", letter] | ["absent"]; audited
+ * → ["resolved", letter] | ["refused", letter] | ["absent"]; audited. delivered without a number keeps
+ * "audit:<entry>" as its digest; a hand-off system cannot be resent to.
  */
 #define YM_FN_RESOLVE "ym_resolve"
 
 /* (system, letters, since_ms, max, by, why, dry 0|1) → [count, more 0|1]: all in those states (x, j) → queued; audited */
 #define YM_FN_REPLAY "ym_replay"
 
-/* (system or "", letters, before_ms, max) → [[id, system, letter, since_ms, attempts, problem_json], …] */
+/*
+ * (system or "", letters, before_ms ("" or "0" = from the newest), max)
+ * → [[id, system, letter, since_ms, attempts, problem_json], …] newest first. Page on with the last
+ * row's since_ms until nothing comes: a page ends between two milliseconds, so its length may differ.
+ */
 #define YM_FN_EXCEPTIONS "ym_exceptions"
 
-/* (cursor, max) → [next_cursor or "", [what, id, system], …]: finds and repairs; the list says what it did */
+/*
+ * (cursor, max) → [next_cursor or "", [what, id, system], …]: finds and repairs; the list says what it
+ * did (docs/delivery.md). Start with "", go on until "" comes back; max = records or entries per call.
+ */
 #define YM_FN_RECONCILE "ym_reconcile"
 
 /* (after, max) → [[entry, ms, who, what, id, system, why], …] */

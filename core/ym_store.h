@@ -96,7 +96,10 @@
  */
 #define YM_FN_WITHDRAW "ym_withdraw"
 
-/* (system, consumer) → [epoch], "1" or more; makes stream and group; the newest epoch owns the system's queue on this shard, older ones are fenced */
+/*
+ * (system, consumer) → [epoch], "1" or more. Makes stream and group. The newest epoch owns the system's
+ * queue on this shard, older ones are fenced.
+ */
 #define YM_FN_ATTACH "ym_attach"
 
 /*
@@ -115,9 +118,9 @@
  * verdict: d delivered · r retry after delay (counts) · p put back after delay (does not count) ·
  *   c number awaited, look again after delay · u unknown, look after delay (-1: only a person) ·
  *   a proven absent: send again now · j · x · h · w withdrawn there
- * → ["fenced"] | ["settled", "ok" or "fenced" per item…]. Acknowledges and deletes in the same step; a
- * delivery whose wanted revision rose meanwhile goes back to the queue. revision: what the system now
- * has (d); "0" = the one that was sent. d with neither number nor digest is not believed: it becomes u
+ * → ["fenced"] (an older epoch) | ["ok" or "fenced" per item…]. Acknowledges and deletes in the same
+ * step; a delivery whose wanted revision rose meanwhile goes back to the queue. revision: what the
+ * system now has (d); "0" = the one that was sent. d with neither number nor digest is not believed: it becomes u
  * for a person, problem code no_evidence. The same item again answers "ok" and changes nothing.
  */
 #define YM_FN_SETTLE "ym_settle"
@@ -136,7 +139,10 @@
 #define YM_FN_PAUSE "ym_pause"
 #define YM_FN_RESUME "ym_resume"
 
-/* meta: (system, [field, value]…) the worker's own report: breaker, until, problem, hours_open, beat, last_ok → ["ok"]; "" removes a field */
+/*
+ * meta: (system, [field, value]…) → ["ok"]: the worker's own report: breaker, until, problem,
+ * hours_open, beat, last_ok. An empty value removes the field.
+ */
 #define YM_FN_REPORT "ym_report"
 
 /* meta: (system…) → [[system, field, value, …], …] */
@@ -159,7 +165,10 @@
  */
 #define YM_FN_RESOLVE "ym_resolve"
 
-/* (system, letters, since_ms, max, by, why, dry 0|1) → [count, more 0|1]: all in those states (x, j) → queued; audited */
+/*
+ * (system, letters, since_ms, max, by, why, dry 0|1) → [count, more 0|1]: deliveries in those states
+ * (x, j) since then, oldest first, are queued and audited; dry only counts them.
+ */
 #define YM_FN_REPLAY "ym_replay"
 
 /*

@@ -277,7 +277,7 @@ static void set_default(const struct ym_field *f, const char *where, char *slot,
     memset(slot, 0, sizes[f->type]);
     if (f->def != NULL && f->type != YM_FIELD_NODE &&
         parse_value(f, ym_str_of(f->def), slot, a) != PARSED_OK) {
-        ym_diag_add(d, NULL, 0, 0, "%s.%s: its default cannot be set", where, f->name);
+        ym_diag_add(d, NULL, 0, 0, "%s.%s: out of memory, or its default is wrong", where, f->name);
     }
 }
 

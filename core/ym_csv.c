@@ -254,6 +254,9 @@ static bool needs_quotes(struct ym_str s)
     if (s.n > 0 && (s.p[0] == ' ' || s.p[s.n - 1] == ' ')) {
         return true;
     }
+    if (s.n >= 3 && memcmp(s.p, "\xEF\xBB\xBF", 3) == 0) {
+        return true; /* in the first cell it would be taken for a byte-order mark */
+    }
     for (i = 0; i < s.n; i++) {
         if (s.p[i] == ',' || s.p[i] == '"' || s.p[i] == '\n' || s.p[i] == '\r') {
             return true;

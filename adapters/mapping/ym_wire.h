@@ -22,30 +22,30 @@ struct ym_pair {
 
 /* One SQL statement; parameters are text bound in order, NULL = SQL NULL. */
 struct ym_wire_sql {
-    const char        *text;
+    const char *text;
     const char *const *params;
-    size_t             param_count;
-    bool               is_query;    /* SELECT: rows become the reply */
-    bool               guard;       /* SELECT: when it finds a row, the statements after it are skipped */
+    size_t param_count;
+    bool is_query; /* SELECT: rows become the reply */
+    bool guard;    /* SELECT: when it finds a row, the statements after it are skipped */
 };
 
 struct ym_wire {
-    enum ym_wire_kind   kind;
-    const char         *method, *url;   /* url is complete */
-    struct ym_pair     *headers;
-    size_t              header_count;
-    struct ym_str       body;           /* exact bytes, already in the system's charset */
+    enum ym_wire_kind kind;
+    const char *method, *url; /* url is complete */
+    struct ym_pair *headers;
+    size_t header_count;
+    struct ym_str body; /* exact bytes, already in the system's charset */
     /* form */
-    const char         *page_url, *form; /* form: its id or name, NULL = the only one */
-    struct ym_pair     *fields;          /* UTF-8; the transport encodes them in the page's charset */
-    size_t              field_count;
+    const char *page_url, *form; /* form: its id or name, NULL = the only one */
+    struct ym_pair *fields;      /* UTF-8; the transport encodes them in the page's charset */
+    size_t field_count;
     /* sql */
     struct ym_wire_sql *statements;
-    size_t              statement_count;
+    size_t statement_count;
     /* file */
-    const char         *file_name, *temp_name, *done_name, *file_dir; /* done_name NULL = none */
-    bool                file_probe;      /* lookup: nothing is written; read_names are fetched in turn */
-    const char *const  *read_names;      /* NULL-terminated */
+    const char *file_name, *temp_name, *done_name, *file_dir; /* done_name NULL = none */
+    bool file_probe;               /* lookup: nothing is written; read_names are fetched in turn */
+    const char *const *read_names; /* NULL-terminated */
     /* card: fields hold label and text */
 };
 
@@ -53,15 +53,15 @@ struct ym_wire {
 enum ym_sent { YM_NOT_SENT, YM_SENT_NO_REPLY, YM_REPLIED };
 
 struct ym_facts {
-    enum ym_sent    sent;
-    const char     *stage;        /* "" final answer; "page" a form's page; "file:N" the Nth read_name found */
-    long            status;       /* HTTP status, else 0 */
-    struct ym_pair *headers;      /* of the reply, names in lower case */
-    size_t          header_count;
-    struct ym_str   body;         /* raw bytes; for SQL a JSON array of row objects, UTF-8 */
-    const char     *charset;      /* from Content-Type, or NULL */
-    const char     *problem;      /* transport's own words when not replied: "connect timeout" */
-    int64_t         took_ms;
+    enum ym_sent sent;
+    const char *stage; /* "" final answer; "page" a form's page; "file:N" the Nth read_name found */
+    long status;       /* HTTP status, else 0 */
+    struct ym_pair *headers; /* of the reply, names in lower case */
+    size_t header_count;
+    struct ym_str body;  /* raw bytes; for SQL a JSON array of row objects, UTF-8 */
+    const char *charset; /* from Content-Type, or NULL */
+    const char *problem; /* transport's own words when not replied: "connect timeout" */
+    int64_t took_ms;
 };
 
 #endif

@@ -98,6 +98,10 @@ format:
 crash: all
 	@scripts/crash
 
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libym_adapters.a $(BUILD)/libym_core.a
+	@mkdir -p $(@D)
+	@$(CC) $(ALLC) $< $(BUILD)/libym_adapters.a $(BUILD)/libym_core.a $(ALIBS) $(LIBS) -o $@
+
 bench: all
 	@scripts/bench
 

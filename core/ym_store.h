@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The store's contract: names of the Redis Functions in core/ym_store.lua, their arguments and
- * replies. Plain text on purpose: no Redis header here. docs/delivery.md draws the states.
+ * The store's contract: names of the Redis Functions, their arguments and replies. The library is
+ * one text: core/ym_store.lua and the core/ym_store_*.lua after it, in name order. Plain text on purpose: no Redis header here. docs/delivery.md draws the states.
  *
  * Every call is `FCALL <name> 1 {sN} <arguments…>`: the one key is the shard's tag, and every key
  * the function touches carries it, so a record and all its deliveries live in one slot. A record's

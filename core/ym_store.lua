@@ -1,0 +1,776 @@
+#!lua name=yimen
+-- SPDX-License-Identifier: Apache-2.0
+-- The store: every change of a record or a delivery is one Redis Function of this library. The
+-- contract (names, arguments, replies, keys) is ym_store.h, the states are drawn in
+-- docs/delivery.md. The library is ym_store.lua and the ym_store_*.lua after it in name order, one
+-- text: this part holds what all share, and what happens to records.
+--
+-- Lua has no rollback: every function reads and checks first and writes last. Whatever moves a
+-- delivery does it through the context (open … flush), which gathers the changes of a batch and
+-- writes each counter, each sorted set and each stream once.
+
+local VERSION = '1'
+local DAY = 86400000
+local IDEMPOTENCY_DAYS = 30
+local GROUP = 'w'
+local SYSTEMS_MAX = 64
+local BATCH_MAX = 1000         -- items per call: Lua's C stack ends unpack() at about 8000
+local CHUNK = 78               -- ids per map chunk: 78 × 26 bytes fill a 2 KB allocation
+local STRAY_MAX = 2000         -- ms an id may stray from the clock and still stand in the streams
+local KEY_LIST_MAX = 40        -- records per search key kept as a list; more make it a stream
+local DIRECT_MAX = 2000        -- candidates a listing takes from sorted sets rather than an index
+local LEASE_MAX = 900000       -- ms: no attempt of a living worker lasts longer
+local AREA_LEVELS = { 12, 9, 6 } -- digits of an area code that have an index: village, town, county
+local EXCEPTIONAL = { r = true, u = true, j = true, x = true, h = true }
+local LETTERS = { 'q', 's', 'd', 'r', 'c', 'u', 'j', 'x', 'h', 'w' }
+local NAMES = { q = 'queued', s = 'sending', d = 'delivered', r = 'retrying', c = 'awaiting',
+    u = 'unknown', j = 'rejected', x = 'dead', h = 'handoff', w = 'withdrawn' }
+local WORDS = { queued = 'q', sending = 'sc', delivered = 'd', retrying = 'r', unknown = 'u',
+    rejected = 'j', dead = 'x', handoff = 'h', withdrawn = 'w' }
+local OPS = { c = 'create', u = 'update', w = 'withdraw' }
+local BASE32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+
+-- While the library loads there are no globals at all; the first call binds these.
+local call, floor, max, min, sub, match, find, gmatch, pack, unpack_msg
+
+local function bind()
+    call = redis.call
+    floor, max, min = math.floor, math.max, math.min
+    sub, match, find, gmatch = string.sub, string.match, string.find, string.gmatch
+    pack, unpack_msg = cmsgpack.pack, cmsgpack.unpack
+end
+
+-- Functions that must work when memory is full, so that the queues can drain, say allow-oom.
+local function register(name, flags, run)
+    redis.register_function({ function_name = name, flags = flags, callback = function(keys, args)
+        if not call then
+            bind()
+        end
+        if #keys ~= 1 or not match(keys[1], '^{s%d+}$') then
+            error({ err = 'ERR yimen: the one key is the shard, {sN}' })
+        end
+        return run(keys[1], args)
+    end })
+end
+
+-- Arguments ---------------------------------------------------------------------------------------
+
+local function fail(what)
+    error({ err = 'ERR yimen: ' .. what })
+end
+
+local function text(n)
+    return string.format('%.0f', n)
+end
+
+local function integer(s, low, high, what)
+    local n = s and match(s, '^%-?%d+$') and tonumber(s)
+    if not n or n < low or n > high then
+        fail(what .. ' is no whole number in its bounds')
+    end
+    return n
+end
+
+local function valid_id(s)
+    return #s == 26 and not find(s, '[^0-9A-HJKMNP-TV-Z]')
+end
+
+local function check_id(s)
+    if not s or not valid_id(s) then
+        fail('bad record id')
+    end
+    return s
+end
+
+local function check_system(s)
+    if not s or #s > 64 or not match(s, '^[%w][%w%._%-]*$') then
+        fail('bad system name')
+    end
+    return s
+end
+
+local function id_time(id)
+    local n = 0
+    for i = 1, 10 do
+        n = n * 32 + find(BASE32, sub(id, i, i), 1, true) - 1
+    end
+    return n
+end
+
+-- The smallest id of that millisecond.
+local function id_floor(ms)
+    local out = {}
+    for i = 10, 1, -1 do
+        local digit = ms % 32
+        out[i] = sub(BASE32, digit + 1, digit + 1)
+        ms = (ms - digit) / 32
+    end
+    return table.concat(out) .. '0000000000000000'
+end
+
+-- Hex digest → its first `bytes` bytes. Anything else stays as it is.
+local function binary(hex, bytes)
+    if #hex < bytes * 2 or find(hex, '%X') then
+        return hex
+    end
+    local out = {}
+    for i = 1, bytes * 2, 8 do
+        out[#out + 1] = struct.pack('>I4', tonumber(sub(hex, i, i + 7), 16))
+    end
+    return table.concat(out)
+end
+
+local function hex(bytes)
+    return (string.gsub(bytes, '.', function(c) return string.format('%02x', string.byte(c)) end))
+end
+
+-- A digest as it is stored: 32 bytes for SHA-256 in hex, else the text itself.
+local function digest_in(s)
+    return #s == 64 and binary(s, 32) or s
+end
+
+local function digest_out(s)
+    return #s == 32 and hex(s) or s
+end
+
+-- Packed values -----------------------------------------------------------------------------------
+
+local function load_meta(packed)
+    local t, o, g, a, c, u, v, w, n = unpack_msg(packed)
+    return { type = t, owner = o, org = g, area = a, created = c, updated = u > 0 and u or c,
+        revision = v, withdrawn = w, serial = n }
+end
+
+local function pack_meta(m)
+    return pack(m.type, m.owner, m.org, m.area, m.created, m.updated == m.created and 0 or m.updated,
+        m.revision, m.withdrawn, m.serial)
+end
+
+-- letter · has: revision the system holds · tries, looks: attempts and lookups counted ·
+-- at: clock part of its entry in the stream, 0 none · epoch: of the worker that has it in flight, 0
+-- none · seq: rises with every claim and every fence · sent, rev, op: the last attempt's time,
+-- revision, operation (c u w) · due: 0 none, -1 only a person · number, digest, problem ·
+-- hand: 1 = the system has no interface · wd: withdrawal 1 by operation, 2 by hand
+local function load(packed, created)
+    if #packed == 1 then -- a new one: nothing happened yet
+        local ready = packed == 'q'
+        return { letter = packed, has = 0, tries = 0, at = ready and created or 0, epoch = 0, seq = 0,
+            sent = 0, rev = 0, due = 0, op = 'c', number = '', digest = '', problem = '',
+            hand = ready and 0 or 1, wd = 0, looks = 0 }
+    end
+    local l, h, t, at, e, q, s, r, d, o, n, g, p, k, w, y = unpack_msg(packed)
+    return { letter = l, has = h, tries = t, at = at, epoch = e, seq = q, sent = s, rev = r, due = d,
+        op = o, number = n, digest = g, problem = p, hand = k, wd = w, looks = y }
+end
+
+local function pack_delivery(d)
+    return pack(d.letter, d.has, d.tries, d.at, d.epoch, d.seq, d.sent, d.rev, d.due, d.op, d.number,
+        d.digest, d.problem, d.hand, d.wd, d.looks)
+end
+
+-- The context: one per call -----------------------------------------------------------------------
+
+local function wall()
+    local t = call('TIME')
+    return t[1] * 1000 + floor(t[2] / 1000)
+end
+
+local function open(p)
+    return { p = p, now = wall(), chunks = {}, counts = {}, shadow = {}, upto = {}, add = {},
+        zadd = {}, zrem = {}, done = {} }
+end
+
+local function id_of(ctx, serial)
+    local chunk = floor(serial / CHUNK)
+    local ids = ctx.chunks[chunk]
+    if not ids then
+        ids = call('GET', ctx.p .. ':id:' .. chunk) or ''
+        ctx.chunks[chunk] = ids
+    end
+    local from = (serial % CHUNK) * 26
+    local id = sub(ids, from + 1, from + 26)
+    return #id == 26 and string.byte(id) ~= 0 and id or nil
+end
+
+local function push(lists, key, a, b)
+    local list = lists[key]
+    if not list then
+        list = {}
+        lists[key] = list
+    end
+    list[#list + 1] = a
+    if b then
+        list[#list + 1] = b
+    end
+end
+
+-- Counters of one system. While a recount is under way (ym_reconcile) what it has passed already is
+-- counted in its shadow as well.
+local function count(ctx, system, name, by, serial)
+    local c = ctx.counts[system]
+    if not c then
+        c = {}
+        ctx.counts[system] = c
+        if ctx.upto[system] == nil then
+            ctx.upto[system] = tonumber(call('HGET', ctx.p .. ':n:' .. system, 'upto') or 0)
+        end
+    end
+    c[name] = (c[name] or 0) + by
+    if serial and serial < ctx.upto[system] then
+        name = '~' .. name
+        c[name] = (c[name] or 0) + by
+    end
+end
+
+local function turn(ctx, system, d, serial, letter)
+    local old = d.letter
+    if old == letter then
+        return
+    end
+    count(ctx, system, old, -1, serial)
+    count(ctx, system, letter, 1, serial)
+    local x = ctx.p .. ':x:' .. system .. ':'
+    if EXCEPTIONAL[old] then
+        push(ctx.zrem, x .. old, serial)
+    end
+    if EXCEPTIONAL[letter] then
+        push(ctx.zadd, x .. letter, ctx.now, serial)
+    end
+    d.letter = letter
+end
+
+-- The clock part of this call's new entries: above every entry written before, whatever its serial.
+local function tick(ctx)
+    if not ctx.tick then
+        ctx.tick = max(ctx.now, tonumber(call('HGET', ctx.p .. ':c', 'l') or 0) + 1)
+        call('HSET', ctx.p .. ':c', 'l', ctx.tick)
+    end
+    return ctx.tick
+end
+
+local function rest(d, due)
+    d.at, d.epoch, d.due = 0, 0, due or 0
+end
+
+local function ready(ctx, system, d, serial)
+    d.at, d.epoch, d.due = tick(ctx), 0, 0
+    push(ctx.add, system, serial)
+end
+
+local function delay(ctx, system, d, serial, ms)
+    if ms <= 0 then
+        return ready(ctx, system, d, serial)
+    end
+    rest(d, ctx.now + ms)
+    push(ctx.zadd, ctx.p .. ':z:' .. system, d.due, serial)
+end
+
+local function entry_of(d, serial)
+    return text(d.at) .. '-' .. text(serial)
+end
+
+-- Takes it out of wherever it waits or is in flight; a late settle finds another seq.
+local function fence(ctx, system, d, serial)
+    if d.due > 0 then
+        push(ctx.zrem, ctx.p .. ':z:' .. system, serial)
+    end
+    if d.at > 0 then
+        push(ctx.done, system, entry_of(d, serial))
+    end
+    d.seq = d.seq + 1
+    rest(d)
+end
+
+local function bulk(command, key, head, list, step)
+    for i = 1, #list, BATCH_MAX do
+        local last = min(i + BATCH_MAX - 1, #list)
+        if head then
+            call(command, key, head, unpack(list, i, last))
+        else
+            call(command, key, unpack(list, i, last))
+        end
+    end
+end
+
+local function flush(ctx)
+    local p = ctx.p
+    for system, entries in pairs(ctx.done) do
+        bulk('XACK', p .. ':q:' .. system, GROUP, entries)
+        bulk('XDEL', p .. ':q:' .. system, nil, entries)
+    end
+    for key, members in pairs(ctx.zrem) do
+        bulk('ZREM', key, nil, members)
+    end
+    for key, pairs_ in pairs(ctx.zadd) do
+        bulk('ZADD', key, nil, pairs_)
+    end
+    for system, serials in pairs(ctx.add) do
+        table.sort(serials)
+        local key, head = p .. ':q:' .. system, text(ctx.tick) .. '-'
+        for i = 1, #serials do
+            call('XADD', key, head .. text(serials[i]), 'i', '')
+        end
+    end
+    for system, c in pairs(ctx.counts) do
+        for name, by in pairs(c) do
+            if by ~= 0 then
+                call('HINCRBY', p .. ':n:' .. system, name, by)
+            end
+        end
+    end
+end
+
+local function audit(ctx, who, what, id, system, why)
+    return call('XADD', ctx.p .. ':audit', '*', 'who', who, 'what', what, 'id', id, 'system', system,
+        'why', why)
+end
+
+-- Somebody removed the group: everything in the stream is offered again, and claim tells what is in
+-- flight from what is new.
+local function regroup(ctx, system)
+    call('XGROUP', 'CREATE', ctx.p .. ':q:' .. system, GROUP, '0', 'MKSTREAM')
+    audit(ctx, 'store', 'group_recreated', '', system, 'the consumer group was gone')
+    redis.log(redis.LOG_WARNING, 'yimen: consumer group of ' .. system .. ' was gone, recreated from 0')
+end
+
+local function problem_code(code, at)
+    return '{"code":"' .. code .. '","at":' .. text(at) .. '}'
+end
+
+-- Records -----------------------------------------------------------------------------------------
+
+local function system_names(p)
+    local flat, names = call('HGETALL', p .. ':num'), {}
+    for i = 1, #flat, 2 do
+        names[tonumber(flat[i + 1])] = flat[i]
+    end
+    return names
+end
+
+-- → {meta, envelope, keys, deliveries = {number → delivery}} or nil
+local function load_record(p, id)
+    local flat = call('HGETALL', p .. ':r:' .. id)
+    if #flat == 0 then
+        return nil
+    end
+    local h = {}
+    for i = 1, #flat, 2 do
+        h[flat[i]] = flat[i + 1]
+    end
+    local rec = { meta = load_meta(h.m), envelope = h.b, keys = h.k, deliveries = {}, numbers = {} }
+    h.m, h.b, h.k = nil, nil, nil
+    for number, value in pairs(h) do
+        number = tonumber(number)
+        rec.deliveries[number] = load(value, rec.meta.created)
+        rec.numbers[#rec.numbers + 1] = number
+    end
+    table.sort(rec.numbers)
+    return rec
+end
+
+-- → id, meta, delivery of a serial in a system, or nil
+local function delivery_of(ctx, number, serial)
+    local id = id_of(ctx, serial)
+    local h = id and number and call('HMGET', ctx.p .. ':r:' .. id, 'm', number)
+    if not h or not h[2] then
+        return nil
+    end
+    local m = load_meta(h[1])
+    return id, m, load(h[2], m.created)
+end
+
+local function store_delivery(ctx, id, number, d)
+    call('HSET', ctx.p .. ':r:' .. id, number, pack_delivery(d))
+end
+
+-- An attempt whose worker is gone: nobody knows how far it came.
+local function abandon(ctx, system, number, id, m, d)
+    push(ctx.done, system, entry_of(d, m.serial))
+    d.seq = d.seq + 1
+    if d.letter == 's' then
+        d.tries, d.looks = d.tries + 1, 0
+        d.problem = problem_code('worker_lost', ctx.now)
+        count(ctx, system, 'attempts', 1)
+        turn(ctx, system, d, m.serial, 'u')
+    end
+    ready(ctx, system, d, m.serial)
+    store_delivery(ctx, id, number, d)
+end
+
+local function envelope_of(p, id, meta, latest, revision)
+    if revision == meta.revision or revision < 1 then
+        return latest
+    end
+    return call('HGET', p .. ':v:' .. id, text(revision)) or latest
+end
+
+local function render(p, rec, names, envelope)
+    local m, out = rec.meta, {}
+    for _, number in ipairs(rec.numbers) do
+        local d = rec.deliveries[number]
+        out[#out + 1] = { names[number] or '?', d.letter, text(m.revision), text(d.has), text(d.tries),
+            text(d.due), d.number, digest_out(d.digest), text(d.sent), d.problem }
+    end
+    return { m.type, m.owner, m.org, m.area, text(m.created), text(m.updated), text(m.revision),
+        text(m.withdrawn), envelope or rec.envelope, out }
+end
+
+-- Search keys: one field per key and value; few records as a packed list, many as a sorted set.
+local function key_field(name, digest)
+    local sum = redis.sha1hex(name .. ':' .. digest)
+    return ':k:' .. sub(sum, 1, 3), binary(sum, 16), ':k:' .. sum
+end
+
+local function serials_of(list)
+    local out = {}
+    for i = 1, #list, 5 do
+        out[#out + 1] = (struct.unpack('>I5', list, i))
+    end
+    return out
+end
+
+local function created_of(ctx, serial)
+    local id = id_of(ctx, serial)
+    local m = id and call('HGET', ctx.p .. ':r:' .. id, 'm')
+    return m and load_meta(m).created
+end
+
+local function index_key(ctx, name, digest, serial, created)
+    local bucket, field, many = key_field(name, digest)
+    local list = call('HGET', ctx.p .. bucket, field) or ''
+    if list == '+' then
+        call('ZADD', ctx.p .. many, created, serial)
+        return field
+    end
+    local serials = serials_of(list)
+    for _, known in ipairs(serials) do
+        if known == serial then
+            return field
+        end
+    end
+    if #serials < KEY_LIST_MAX then
+        call('HSET', ctx.p .. bucket, field, list .. struct.pack('>I5', serial))
+        return field
+    end
+    for _, known in ipairs(serials) do
+        call('ZADD', ctx.p .. many, created_of(ctx, known) or 0, known)
+    end
+    call('ZADD', ctx.p .. many, created, serial)
+    call('HSET', ctx.p .. bucket, field, '+')
+    return field
+end
+
+-- Accept, revise, read ------------------------------------------------------------------------------
+
+local function idempotency_slot(p, idem, now)
+    local period = floor(now / (IDEMPOTENCY_DAYS * DAY))
+    local bucket = sub(redis.sha1hex(idem), 1, 3)
+    return period, function(i) return p .. ':i:' .. i .. ':' .. bucket end, binary(idem, 20)
+end
+
+-- → the reply for a key that was used within its days, or nil
+local function idempotent_reply(ctx, idem, digest)
+    local period, key, field = idempotency_slot(ctx.p, idem, ctx.now)
+    for i = period, period - 1, -1 do
+        local entry = call('HGET', key(i), field)
+        local serial = entry and struct.unpack('>I6', entry)
+        local id = serial and id_of(ctx, serial)
+        local created = id and created_of(ctx, serial)
+        if created and ctx.now - created < IDEMPOTENCY_DAYS * DAY then
+            if sub(entry, 7) ~= binary(digest, 16) then
+                return { 'mismatch', id }
+            end
+            return { 'replayed', id, text(created) }
+        end
+    end
+    return nil
+end
+
+-- Listing indexes hold an entry <created>-<serial>. Ids may stray a little from the store's clock; by
+-- how much is kept, so that a listing knows when it has seen every id above a given one.
+local function index_record(ctx, id, m, clock)
+    local p, entry = ctx.p, text(m.created) .. '-' .. text(m.serial)
+    local ahead = m.created - id_time(id)
+    if ahead > STRAY_MAX or ahead < -STRAY_MAX then
+        call('ZADD', p .. ':ix:late', 0, id)
+        return
+    end
+    if ahead > clock.a then
+        call('HSET', p .. ':c', 'a', ahead)
+    elseif -ahead > clock.b then
+        call('HSET', p .. ':c', 'b', -ahead)
+    end
+    call('XADD', p .. ':ix:a', entry, 'i', '')
+    call('XADD', p .. ':ix:t:' .. m.type, entry, 'i', '')
+    call('XADD', p .. ':ix:o:' .. m.owner, entry, 'i', '')
+    for _, level in ipairs(AREA_LEVELS) do
+        if #m.area >= level then
+            call('XADD', p .. ':ix:p:' .. sub(m.area, 1, level), entry, 'i', '')
+        end
+    end
+end
+
+local function map_record(p, serial, id)
+    local key, slot = p .. ':id:' .. floor(serial / CHUNK), serial % CHUNK
+    if slot == 0 or serial == 1 then -- the whole chunk at once: no slack from growing
+        call('SETRANGE', key, CHUNK * 26 - 1, '\0')
+    end
+    call('SETRANGE', key, slot * 26, id)
+end
+
+local function numbers_of(p, systems)
+    if #systems == 0 then
+        return {}
+    end
+    local known, next_number = call('HMGET', p .. ':num', unpack(systems)), nil
+    for i, number in ipairs(known) do
+        if not number then
+            next_number = next_number or call('HLEN', p .. ':num')
+            call('HSET', p .. ':num', systems[i], next_number)
+            known[i] = text(next_number)
+            next_number = next_number + 1
+        end
+    end
+    return known
+end
+
+-- a[at] = how many, then that many name, value pairs
+local function pair_list(a, at, most, what)
+    local n, out, seen = integer(a[at], 0, most, what), {}, {}
+    for i = 1, n do
+        local name, value = a[at + 2 * i - 1], a[at + 2 * i]
+        if not value or name == '' then
+            fail(what .. ': too few arguments')
+        end
+        out[i] = { name, value }
+        seen[name] = true
+    end
+    return out, at + 2 * n + 1, seen
+end
+
+local function target_list(a, at)
+    local targets, after = pair_list(a, at, SYSTEMS_MAX, 'systems')
+    local names, seen = {}, {}
+    for i, target in ipairs(targets) do
+        names[i] = check_system(target[1])
+        if (target[2] ~= 'q' and target[2] ~= 'h') or seen[target[1]] then
+            fail('bad target ' .. target[1])
+        end
+        seen[target[1]] = true
+    end
+    return targets, names, after
+end
+
+local function accept(p, a)
+    local id, envelope = check_id(a[1]), a[2]
+    local targets, names, at = target_list(a, 9)
+    local keys, after = pair_list(a, at, SYSTEMS_MAX, 'keys')
+    if #a ~= after - 1 or envelope == '' or a[3] == '' then
+        fail('bad accept')
+    end
+    local ctx, key = open(p), p .. ':r:' .. id
+    local c = call('HMGET', p .. ':c', 'n', 'l', 'a', 'b')
+    local there = a[7] ~= '' and idempotent_reply(ctx, a[7], a[8])
+    if there then
+        return there
+    end
+    there = call('HGET', key, 'm')
+    if there then
+        return { 'replayed', id, text(load_meta(there).created) }
+    end
+
+    local serial, created = tonumber(c[1] or 0) + 1, max(ctx.now, tonumber(c[2] or 0))
+    local m = { type = a[3], owner = a[4], org = a[5], area = a[6], created = created,
+        updated = created, revision = 1, withdrawn = 0, serial = serial }
+    local numbers, fields = numbers_of(p, names), {}
+    for i, target in ipairs(targets) do
+        fields[2 * i - 1], fields[2 * i] = numbers[i], target[2]
+    end
+    call('HSET', p .. ':c', 'n', serial, 'l', created)
+    call('HSET', key, 'm', pack_meta(m), 'b', envelope, unpack(fields))
+    map_record(p, serial, id)
+    local entry = text(created) .. '-' .. text(serial)
+    for _, target in ipairs(targets) do
+        if target[2] == 'q' then
+            call('XADD', p .. ':q:' .. target[1], entry, 'i', '')
+        else
+            call('ZADD', p .. ':x:' .. target[1] .. ':h', created, serial)
+        end
+        call('HINCRBY', p .. ':n:' .. target[1], target[2], 1)
+    end
+    index_record(ctx, id, m, { a = tonumber(c[3] or 0), b = tonumber(c[4] or 0) })
+    for _, pair in ipairs(keys) do
+        index_key(ctx, pair[1], pair[2], serial, created)
+    end
+    if a[7] ~= '' then
+        local period, slot, field = idempotency_slot(p, a[7], ctx.now)
+        call('HSET', slot(period), field, struct.pack('>I6', serial) .. binary(a[8], 16))
+        call('PEXPIREAT', slot(period), (period + 2) * IDEMPOTENCY_DAYS * DAY, 'NX')
+    end
+    return { 'created', id }
+end
+
+-- The end of everything that leaves a system with what it has: is more wanted of it?
+local function onward(ctx, system, d, serial, m)
+    if m.withdrawn > 0 then
+        if d.has == 0 then
+            rest(d)
+            turn(ctx, system, d, serial, 'w')
+        elseif d.wd == 1 then
+            turn(ctx, system, d, serial, 'q')
+            ready(ctx, system, d, serial)
+        else
+            rest(d)
+            d.problem = '{"code":"withdraw_by_hand"}'
+            turn(ctx, system, d, serial, 'h')
+        end
+        return
+    end
+    if d.has < m.revision then
+        d.tries = 0
+        turn(ctx, system, d, serial, d.hand == 1 and 'h' or 'q')
+        if d.hand == 1 then
+            rest(d)
+        else
+            ready(ctx, system, d, serial)
+        end
+        return
+    end
+    rest(d)
+    turn(ctx, system, d, serial, 'd')
+end
+
+local function revise_delivery(ctx, id, system, d, m, by)
+    if d.letter == 'j' then
+        audit(ctx, by, 'revise', id, system, 'a new revision')
+        d.problem, d.tries = '', 0
+        onward(ctx, system, d, m.serial, m)
+    elseif d.letter == 'd' then
+        onward(ctx, system, d, m.serial, m)
+    elseif d.letter == 'r' then
+        d.tries = 0 -- other data, a new budget; its turn stays
+    elseif d.letter == 'h' then
+        push(ctx.zadd, ctx.p .. ':x:' .. system .. ':h', ctx.now, m.serial)
+        return false
+    else
+        return false
+    end
+    return true
+end
+
+local function revise(p, a)
+    local id, expected, envelope, by = check_id(a[1]), integer(a[2], 1, 1e9, 'revision'), a[3], a[4]
+    local keys, after = pair_list(a, 5, SYSTEMS_MAX, 'keys')
+    if #a ~= after - 1 or envelope == '' then
+        fail('bad revise')
+    end
+    local rec = load_record(p, id)
+    if not rec then
+        return { 'absent' }
+    end
+    local m = rec.meta
+    if m.withdrawn > 0 then
+        return { 'withdrawn' }
+    end
+    if m.revision ~= expected then
+        local same = m.revision == expected + 1 and rec.envelope == envelope
+        return { same and 'revised' or 'stale', text(m.revision) }
+    end
+
+    local ctx, names, fields = open(p), system_names(p), {}
+    m.revision, m.updated = expected + 1, max(ctx.now, m.updated)
+    for _, number in ipairs(rec.numbers) do
+        local d = rec.deliveries[number]
+        if revise_delivery(ctx, id, names[number], d, m, by) then
+            push(fields, 'f', text(number), pack_delivery(d))
+        end
+    end
+    local indexed = {}
+    for i, pair in ipairs(keys) do
+        indexed[i] = index_key(ctx, pair[1], pair[2], m.serial, m.created)
+    end
+    call('HSET', p .. ':v:' .. id, text(expected), rec.envelope)
+    call('HSET', p .. ':r:' .. id, 'm', pack_meta(m), 'b', envelope, 'k', table.concat(indexed),
+        unpack(fields.f or {}))
+    flush(ctx)
+    return { 'revised', text(m.revision) }
+end
+
+local function get(p, a)
+    local id, revision = check_id(a[1]), integer(a[2] or '0', 0, 1e9, 'revision')
+    local rec = load_record(p, id)
+    if not rec or revision > rec.meta.revision then
+        return false
+    end
+    return render(p, rec, system_names(p), envelope_of(p, id, rec.meta, rec.envelope, revision))
+end
+
+local function history(p, a)
+    local id = check_id(a[1])
+    local h = call('HMGET', p .. ':r:' .. id, 'm', 'b')
+    if not h[1] then
+        return false
+    end
+    local out, last = {}, load_meta(h[1]).revision
+    for i = 1, last - 1 do
+        out[i] = { text(i), call('HGET', p .. ':v:' .. id, text(i)) or '' }
+    end
+    out[last] = { text(last), h[2] }
+    return out
+end
+
+local function withdraw_delivery(ctx, id, system, d, m, who, listed)
+    local letter = d.letter
+    d.wd = listed and 1 or 2
+    if letter == 's' or letter == 'c' or letter == 'u' then
+        return -- what is under way ends first; then onward() sees it
+    end
+    if letter == 'x' or letter == 'j' or letter == 'h' then
+        audit(ctx, who.by, 'withdraw', id, system, who.why)
+    end
+    if d.has > 0 and listed and (letter == 'q' or letter == 'r') then
+        d.tries = 0
+        return -- has its turn already
+    end
+    fence(ctx, system, d, m.serial)
+    d.tries = 0
+    onward(ctx, system, d, m.serial, m)
+end
+
+local function withdraw(p, a)
+    local id, who, listed = check_id(a[1]), { by = a[2], why = a[3] }, {}
+    local n = integer(a[4], 0, SYSTEMS_MAX, 'systems')
+    if #a ~= 4 + n then
+        fail('bad withdraw')
+    end
+    for i = 5, #a do
+        listed[check_system(a[i])] = true
+    end
+    local rec = load_record(p, id)
+    if not rec then
+        return { 'absent' }
+    end
+    local m = rec.meta
+    if m.withdrawn > 0 then
+        return { 'already', text(m.withdrawn) }
+    end
+
+    local ctx, names, fields = open(p), system_names(p), {}
+    m.withdrawn = ctx.now
+    for _, number in ipairs(rec.numbers) do
+        local d = rec.deliveries[number]
+        withdraw_delivery(ctx, id, names[number], d, m, who, listed[names[number]])
+        push(fields, 'f', text(number), pack_delivery(d))
+    end
+    call('HSET', p .. ':r:' .. id, 'm', pack_meta(m), unpack(fields.f or {}))
+    audit(ctx, who.by, 'withdraw', id, '', who.why)
+    flush(ctx)
+    return { 'withdrawn', text(m.withdrawn) }
+end
+
+register('ym_version', { 'no-writes' }, function() return VERSION end)
+register('ym_accept', {}, accept)
+register('ym_revise', {}, revise)
+register('ym_get', { 'no-writes' }, get)
+register('ym_history', { 'no-writes' }, history)
+register('ym_withdraw', { 'allow-oom' }, withdraw)

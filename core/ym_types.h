@@ -14,12 +14,12 @@ struct ym_type_key {
 };
 
 struct ym_type {
-    const char               *name;
-    const char               *title_zh, *title_en;
-    json_t                   *json; /* the whole file, for GET /types/{type}; owned by the arena */
-    const struct ym_schema   *schema;
+    const char *name;
+    const char *title_zh, *title_en;
+    json_t *json; /* the whole file, for GET /types/{type}; owned by the arena */
+    const struct ym_schema *schema;
     const struct ym_type_key *keys;
-    size_t                    key_count;
+    size_t key_count;
 };
 
 ym_status ym_type_load(const char *path, ym_schema_codes_fn codes, void *codes_data,

@@ -13,7 +13,7 @@ struct ym_queue;
 
 /* Connects (unix:PATH or HOST:PORT), authenticates, checks the function library's version. */
 ym_status ym_queue_open(const struct ym_site *site, struct ym_queue **ret, struct ym_err *err);
-void      ym_queue_close(struct ym_queue *q); /* accepts NULL */
+void ym_queue_close(struct ym_queue *q); /* accepts NULL */
 
 /* Generic call for tools: FCALL fn 1 {sN} args… → reply as JSON-like tree (json_t, new reference). */
 ym_status ym_queue_call(struct ym_queue *q, const char *fn, unsigned shard, const char *const *argv,

@@ -96,8 +96,9 @@ export class Store {
     }
 
     /** The misbehaviour for a call of this kind, counted as used; undefined = behave well. */
-    take(op, ref) {
+    take(op, ref, only) {
         for (const b of this.behaviours) {
+            if (only !== undefined && !only.includes(b.mode)) continue;
             if (b.calls !== null && b.used >= b.calls) continue;
             if (SWITCHES.has(b.mode)) continue;
             if (b.ops !== undefined ? !b.ops.includes(op) : WRITE_MODES.has(b.mode) && !WRITES.has(op)) continue;

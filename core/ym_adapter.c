@@ -436,8 +436,11 @@ ym_status ym_system_load(struct ym_catalog *cat, const char *folder, const char 
                        "handoff",
                        s.transport);
     } else {
+        size_t faults = d->total;
         ym_adapter_operations(&x);
-        ym_adapter_names(&x);
+        if (d->total == faults) { /* a broken table would make every mask a second fault */
+            ym_adapter_names(&x);
+        }
     }
     check_site(&x);
     if (x.nomem) {

@@ -329,7 +329,8 @@ static void check_references(struct ym_adapter_load *x)
         }
     }
     if (ym_system_operation(x->s, "create") == NULL) {
-        ym_adapter_say(x, ym_yaml_get(x->s->node, "operations"), "the operation create is missing");
+        ym_adapter_say(x, ym_yaml_get(x->s->node, "operations")->key,
+                       "the operation create is missing");
     }
 }
 

@@ -13,6 +13,7 @@
 #define EPOCH_DIGITS_MIN 11
 #define EPOCH_DIGITS_MAX 13
 #define FN_N_MAX 100000
+#define TIME_MINUTE -1 /* the one format ym_time.h does not have: without seconds */
 
 enum fn_arg { ARG_NONE, ARG_N, ARG_TEXT, ARG_PAIR };
 
@@ -157,7 +158,12 @@ static enum ym_fn_result fn_time(const struct ym_call *c, const struct ym_fn_env
     if (!epoch && !ym_time_parse(in, env->offset_min, &ms)) {
         return YM_FN_BAD;
     }
-    ym_time_format(ms, (enum ym_time_format)c->fn->format, env->offset_min, out);
+    if (c->fn->format == TIME_MINUTE) {
+        ym_time_format(ms, YM_TIME_DATETIME, env->offset_min, out);
+        out[sizeof("2026-01-31 08:30") - 1] = '\0';
+    } else {
+        ym_time_format(ms, (enum ym_time_format)c->fn->format, env->offset_min, out);
+    }
     return give(env, ym_str_of(out), ret);
 }
 
@@ -432,6 +438,7 @@ static const struct ym_fn functions[] = {
     {"date", ARG_NONE, fn_time, YM_TIME_DATE, A_TIME, "2026-01-31 in the system's zone"},
     {"date8", ARG_NONE, fn_time, YM_TIME_DATE8, A_TIME, "20260131"},
     {"datetime", ARG_NONE, fn_time, YM_TIME_DATETIME, A_TIME, "2026-01-31 08:30:00"},
+    {"datetime16", ARG_NONE, fn_time, TIME_MINUTE, A_TIME, "2026-01-31 08:30"},
     {"datetime14", ARG_NONE, fn_time, YM_TIME_DATETIME14, A_TIME, "20260131083000"},
     {"rfc3339", ARG_NONE, fn_time, YM_TIME_RFC3339, A_TIME, "2026-01-31T08:30:00+08:00"},
     {"epoch_ms", ARG_NONE, fn_time, YM_TIME_EPOCH_MS, A_TIME, "milliseconds since 1970"},

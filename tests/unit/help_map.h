@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Field tables from text, for tests: compile, run, check; problems and faults as one string.
+ */
+#ifndef HELP_MAP_H
+#define HELP_MAP_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "ym_map.h"
+
+struct bench {
+    struct ym_arena *a;
+    struct ym_diag d;
+    struct ym_map_env env;
+};
+
+static inline void bench_open(struct bench *b)
+{
+    memset(b, 0, sizeof(*b));
+    b->a = ym_arena_open();
+    assert_non_null(b->a);
+    ym_diag_init(&b->d);
+}
+
+static inline void bench_close(struct bench *b)
+{
+    ym_diag_clear(&b->d);
+    ym_arena_close(b->a);
+}
+
+static inline struct ym_yaml *yaml_of(struct bench *b, const char *text)
+{
+    struct ym_yaml *y = NULL;
+    struct ym_err err = {0};
+    ym_status rc = ym_yaml_parse(ym_str_of(text), "t.yaml", b->a, &y, &err);
+    if (rc != YM_OK) {
+        fail_msg("YAML of the test: %s", err.message);
+    }
+    return y;
+}
+
+static inline const struct ym_map *map_of(struct bench *b, const char *yaml)
+{
+    const struct ym_map *m = NULL;
+    ym_status rc = ym_map_compile_env(yaml_of(b, yaml), &b->env, b->a, &m, &b->d);
+    if (rc != YM_OK) {
+        fail_msg("table of the test: %s", b->d.count != 0 ? b->d.items[0].message : "?");
+    }
+    return m;
+}
+
+static inline json_t *json_of(const char *text)
+{
+    json_error_t e;
+    json_t *j = json_loads(text, JSON_DECODE_ANY, &e);
+    if (j == NULL) {
+        fail_msg("JSON of the test: %s", e.text);
+    }
+    return j;
+}
+
+/* "code pointer limit detail;" per problem, in the arena. */
+static inline const char *problems_text(struct bench *b, const struct ym_problems *p)
+{
+    const char *s = "";
+    for (size_t i = 0; i < p->count; i++) {
+        const struct ym_problem *q = &p->items[i];
+        s = ym_arena_printf(b->a, "%s%s%s %s", s, i != 0 ? "; " : "", ym_problem_word(q->code),
+                            q->pointer[0] != '\0' ? q->pointer : "-");
+        if (q->limit != 0) {
+            s = ym_arena_printf(b->a, "%s %ld", s, q->limit);
+        }
+        if (q->detail != NULL) {
+            s = ym_arena_printf(b->a, "%s (%s)", s, q->detail);
+        }
+    }
+    return s;
+}
+
+/* Runs a table over a record; the document as compact JSON, or "!" and the problems. */
+static inline const char *run_ctx(struct bench *b, const char *yaml, struct ym_map_ctx *ctx,
+                                  const char *record)
+{
+    struct ym_problems p;
+    json_t *doc = NULL, *r = json_of(record);
+    const char *ret;
+    ym_problems_init(&p, b->a);
+    ctx->record = r;
+    ym_status rc = ym_map_run(map_of(b, yaml), ctx, b->a, &doc, &p);
+    if (rc != YM_OK) {
+        assert_null(doc);
+        ret = ym_arena_printf(b->a, "!%s", problems_text(b, &p));
+    } else {
+        char *text = json_dumps(doc, JSON_COMPACT | JSON_REAL_PRECISION(15));
+        ret = ym_arena_strz(b->a, text);
+        free(text);
+        assert_int_equal(p.total, 0);
+    }
+    json_decref(doc);
+    json_decref(r);
+    return ret;
+}
+
+static inline const char *run(struct bench *b, const char *yaml, const char *record)
+{
+    struct ym_map_ctx ctx = {.op = "create", .offset_min = 480, .attempt = 1};
+    return run_ctx(b, yaml, &ctx, record);
+}
+
+/* The check's problems; "" = nothing objects. */
+static inline const char *check(struct bench *b, const char *yaml, const char *record)
+{
+    struct ym_problems p;
+    json_t *r = json_of(record);
+    ym_problems_init(&p, b->a);
+    ym_map_check(map_of(b, yaml), "sys", r, &p);
+    json_decref(r);
+    return problems_text(b, &p);
+}
+
+/* Compiles a table that must be refused; all diagnostics as "line: message\n". */
+static inline const char *refused(struct bench *b, const char *yaml)
+{
+    const struct ym_map *m = NULL;
+    const char *s = "";
+    ym_diag_clear(&b->d);
+    ym_diag_init(&b->d);
+    ym_status rc = ym_map_compile_env(yaml_of(b, yaml), &b->env, b->a, &m, &b->d);
+    assert_int_equal(rc, YM_EINVAL);
+    assert_null(m);
+    assert_true(b->d.count > 0);
+    for (size_t i = 0; i < b->d.count; i++) {
+        assert_string_equal(b->d.items[i].file, "t.yaml");
+        s = ym_arena_printf(b->a, "%s%d: %s\n", s, b->d.items[i].line, b->d.items[i].message);
+    }
+    return s;
+}
+
+#define assert_has(text, part)                                                                     \
+    do {                                                                                           \
+        const char *text_ = (text);                                                                \
+        if (strstr(text_, (part)) == NULL) {                                                       \
+            fail_msg("\"%s\" lacks \"%s\"", text_, (part));                                        \
+        }                                                                                          \
+    } while (0)
+
+#endif

@@ -320,6 +320,11 @@ static void field_apply(struct comp *x, struct ym_node *n, const struct ym_yaml 
         if (ym_call_joins(&calls[i]) && (i != 0 || n->source != YM_SRC_FROM)) {
             say(x, v, "join makes text of an array: it comes first and needs from: /pointer");
         }
+        if (ym_call_cuts(&calls[i]) && (i == 0 || !ym_call_tells_time(&calls[i - 1]))) {
+            say(x, v,
+                "cut comes right after a time function: text is never cut silently; use "
+                "\"first:N\" for a visible cut");
+        }
         i++;
     }
     n->calls = calls;

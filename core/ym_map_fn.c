@@ -13,7 +13,6 @@
 #define EPOCH_DIGITS_MIN 11
 #define EPOCH_DIGITS_MAX 13
 #define FN_N_MAX 100000
-#define TIME_MINUTE -1 /* the one format ym_time.h does not have: without seconds */
 
 enum fn_arg { ARG_NONE, ARG_N, ARG_TEXT, ARG_PAIR };
 
@@ -158,12 +157,7 @@ static enum ym_fn_result fn_time(const struct ym_call *c, const struct ym_fn_env
     if (!epoch && !ym_time_parse(in, env->offset_min, &ms)) {
         return YM_FN_BAD;
     }
-    if (c->fn->format == TIME_MINUTE) {
-        ym_time_format(ms, YM_TIME_DATETIME, env->offset_min, out);
-        out[sizeof("2026-01-31 08:30") - 1] = '\0';
-    } else {
-        ym_time_format(ms, (enum ym_time_format)c->fn->format, env->offset_min, out);
-    }
+    ym_time_format(ms, (enum ym_time_format)c->fn->format, env->offset_min, out);
     return give(env, ym_str_of(out), ret);
 }
 
@@ -365,6 +359,16 @@ static enum ym_fn_result fn_first(const struct ym_call *c, const struct ym_fn_en
     return YM_FN_OK;
 }
 
+/* Only behind a time function (ym_map_compile.c sees to it): "2026-01-31 08:30:00" → 16 characters. */
+static enum ym_fn_result fn_cut(const struct ym_call *c, const struct ym_fn_env *env,
+                                struct ym_str in, struct ym_str *ret)
+{
+    if (in.n > (size_t)c->n) {
+        in.n = (size_t)c->n;
+    }
+    return give(env, in, ret);
+}
+
 static enum ym_fn_result glue(const struct ym_fn_env *env, struct ym_str a, struct ym_str b,
                               struct ym_str *ret)
 {
@@ -438,11 +442,11 @@ static const struct ym_fn functions[] = {
     {"date", ARG_NONE, fn_time, YM_TIME_DATE, A_TIME, "2026-01-31 in the system's zone"},
     {"date8", ARG_NONE, fn_time, YM_TIME_DATE8, A_TIME, "20260131"},
     {"datetime", ARG_NONE, fn_time, YM_TIME_DATETIME, A_TIME, "2026-01-31 08:30:00"},
-    {"datetime16", ARG_NONE, fn_time, TIME_MINUTE, A_TIME, "2026-01-31 08:30"},
     {"datetime14", ARG_NONE, fn_time, YM_TIME_DATETIME14, A_TIME, "20260131083000"},
     {"rfc3339", ARG_NONE, fn_time, YM_TIME_RFC3339, A_TIME, "2026-01-31T08:30:00+08:00"},
     {"epoch_ms", ARG_NONE, fn_time, YM_TIME_EPOCH_MS, A_TIME, "milliseconds since 1970"},
     {"epoch_s", ARG_NONE, fn_time, YM_TIME_EPOCH_S, A_TIME, "seconds since 1970"},
+    {"cut", ARG_N, fn_cut, 0, NULL, "the first N characters, only after a time function"},
     {"yuan", ARG_NONE, fn_yuan, 0, "integer", "cents 1234 → 12.34"},
     {"join", ARG_TEXT, fn_join, 0, NULL,
      "an array of scalars → text, SEP between; comes first; codes apply to each item"},
@@ -558,6 +562,16 @@ enum ym_fn_result ym_call_run(const struct ym_call *c, const struct ym_fn_env *e
 bool ym_call_joins(const struct ym_call *c)
 {
     return c->fn->run == fn_join;
+}
+
+bool ym_call_cuts(const struct ym_call *c)
+{
+    return c->fn->run == fn_cut;
+}
+
+bool ym_call_tells_time(const struct ym_call *c)
+{
+    return c->fn->run == fn_time;
 }
 
 const char *ym_call_expects(const struct ym_call *c)

@@ -106,6 +106,8 @@ ym_status ym_call_compile(const struct ym_yaml *at, struct ym_arena *a, struct y
 enum ym_fn_result ym_call_run(const struct ym_call *c, const struct ym_fn_env *env,
                               struct ym_str in, struct ym_str *ret);
 bool ym_call_joins(const struct ym_call *c); /* takes an array of scalars */
+bool ym_call_cuts(const struct ym_call *c);  /* must follow a time function */
+bool ym_call_tells_time(const struct ym_call *c);
 const char *
 ym_call_expects(const struct ym_call *c); /* the form it needs, for a problem's detail */
 

@@ -10,7 +10,7 @@
 /* ctx->offset_min and the rest as in ym_map.h; nonce: random text for signatures, given by the caller. */
 struct ym_render_ctx {
     struct ym_map_ctx map;
-    const char       *nonce;
+    const char *nonce;
 };
 
 /*

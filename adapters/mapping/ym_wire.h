@@ -35,10 +35,14 @@ struct ym_wire {
     struct ym_pair *headers;
     size_t header_count;
     struct ym_str body; /* exact bytes, already in the system's charset */
-    /* form */
+    /*
+     * form; page_url NULL: nothing is fetched first, the request is method, url, headers and body
+     * like HTTP's (a search page, a plain form post)
+     */
     const char *page_url, *form; /* form: its id or name, NULL = the only one */
     struct ym_pair *fields;      /* UTF-8; the transport encodes them in the page's charset */
     size_t field_count;
+    bool add_fields; /* fields the page lacks are sent as well, instead of being refused */
     /* sql */
     struct ym_wire_sql *statements;
     size_t statement_count;

@@ -225,7 +225,7 @@ export async function start() {
     const host = new HttpHost(store, new DataCommons(store, secrets));
     const port = await host.start();
     return {
-        store, stop: () => host.stop(),
+        store, stop: () => host.stop(), settled: () => host.changing,
         site: { title: '公共数据平台', transport: 'http', endpoint: `http://127.0.0.1:${port}`, charset: 'utf-8', secrets, vars: {} },
     };
 }

@@ -232,7 +232,7 @@ export async function start({ dir, sql }) {
         return {
             store,
             refresh: () => consumer.readFaults(),
-            settled: () => consumer.locking,
+            settled: () => Promise.all([consumer.locking, door.changing]),
             beforeReset: async (body) => (body?.records === false ? undefined : consumer.forget()),
             async stop() {
                 await consumer.stop();

@@ -48,6 +48,7 @@ export async function startControl(systems) {
             for (const s of Object.values(systems)) {
                 await s.beforeReset?.(body);
                 s.store.reset(body);
+                await s.settled?.();
             }
             return [200, { ok: true }];
         }
@@ -58,6 +59,7 @@ export async function startControl(systems) {
         if (method === 'POST' && what === 'reset') {
             await s.beforeReset?.(body);
             s.store.reset(body);
+            await s.settled?.();
             return [200, { ok: true }];
         }
         if (method === 'POST' && what === 'behave') {

@@ -159,7 +159,7 @@ export async function start() {
     const host = new HttpHost(store, platform);
     const port = await host.start();
     return {
-        store, stop: () => host.stop(),
+        store, stop: () => host.stop(), settled: () => host.changing,
         site: { title: '巡防APP', transport: 'soap', endpoint: `http://127.0.0.1:${port}${PATH}`, charset: 'utf-8', secrets, vars },
     };
 }

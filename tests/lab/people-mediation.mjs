@@ -292,7 +292,7 @@ export async function start() {
     const host = new HttpHost(store, new PeopleMediation(store, secrets), { charset: 'gb18030' });
     const port = await host.start();
     return {
-        store, stop: () => host.stop(),
+        store, stop: () => host.stop(), settled: () => host.changing,
         site: { title: '人民调解工作管理平台', transport: 'form', endpoint: `http://127.0.0.1:${port}`, charset: 'gb18030', secrets, vars: {} },
     };
 }

@@ -58,7 +58,7 @@ export const bgSign = (secret, method, path, query, key, date) =>
 const same = (a, b) => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 const fail = (errorCode, errorMsg, data = null, status = 200) =>
     json({ success: false, errorCode, errorMsg, data }, { status, outcome: `refused ${errorCode}` });
-const ok = (data, outcome) => json({ success: true, errorCode: '', errorMsg: '', data }, { outcome });
+const ok = (data, outcome) => json({ success: true, errorCode: '', errorMsg: '成功', data }, { outcome });
 
 class ZjOdr {
     constructor(store, secrets) {
@@ -188,7 +188,7 @@ export async function start() {
     const host = new HttpHost(store, new ZjOdr(store, secrets));
     const port = await host.start();
     return {
-        store, stop: () => host.stop(),
+        store, stop: () => host.stop(), settled: () => host.changing,
         site: { title: '在线多元矛盾化解平台', transport: 'http', endpoint: `http://127.0.0.1:${port}`, charset: 'utf-8', secrets, vars: {} },
     };
 }

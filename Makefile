@@ -52,7 +52,7 @@ $(BUILD)/obj/%.o: %.c
 	@$(CC) $(ALLC) -MMD -MP -c $< -o $@
 
 # The function library is part of the program (.incbin in ym_access.c).
-$(BUILD)/obj/adapters/dispatcher/ym_access.o: core/ym_store.lua
+$(BUILD)/obj/adapters/dispatcher/ym_access.o: $(wildcard core/ym_store*.lua)
 
 $(BUILD)/libym_core.a: $(CORE_OBJ)
 	@rm -f $@; ar rcs $@ $^

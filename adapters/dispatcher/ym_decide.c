@@ -146,7 +146,7 @@ static void decide_look(const struct ym_case *c, struct ym_jitter *j, struct ym_
     switch (c->judged->verdict) {
     case YM_V_OK:
         if (c->was_withdraw) {
-            settle(d, 'a', 0, NULL); /* still there: withdraw again */
+            settle(d, 'r', backoff(c, j), "still_there"); /* withdraw again */
             return;
         }
         if (c->judged->revision != NULL && ym_int_parse(ym_str_of(c->judged->revision), &theirs) &&

@@ -18,6 +18,7 @@
 #define SHARD_RECLAIM_EVERY_MS 60000
 #define SHARD_RECLAIM_IDLE_MS 60000
 #define SHARD_ERROR_MS 1000 /* after a refusal by Redis */
+#define SHARD_OPEN_MAX 500  /* claimed or not yet settled: a settle call takes at most 1000 items */
 #define SHARD_POLL_MS 20    /* idle shards while another is busy: the doorbell is off then */
 
 #define BELL_BLOCK_MS 2000
@@ -297,6 +298,11 @@ static bool shard_may_claim(const struct ym_shard *s, int64_t now_ms)
            now_ms >= s->retry_ms;
 }
 
+static int64_t shard_space(const struct ym_shard *s)
+{
+    return SHARD_OPEN_MAX - (int64_t)(s->active + s->open.items + s->sent.items);
+}
+
 /* Spreads the free slots over the shards that may hold something, beginning with another each time. */
 static void shards_claim(struct ym_worker *w, int64_t now_ms)
 {
@@ -320,6 +326,10 @@ static void shards_claim(struct ym_worker *w, int64_t now_ms)
         }
         want = share < room ? share : room;
         want = want < SHARD_CLAIM_MAX ? want : SHARD_CLAIM_MAX;
+        want = want < shard_space(s) ? want : shard_space(s);
+        if (want <= 0) {
+            continue;
+        }
         want = ym_bucket_take(&w->bucket, now_ms, want);
         if (want == 0) {
             return;

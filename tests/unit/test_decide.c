@@ -176,7 +176,7 @@ static void absence_is_trusted_late(void **state)
     assert_int_equal(decide(c, YM_V_ABSENT).letter, 'a');
     c.was_withdraw = true;
     assert_int_equal(decide(c, YM_V_ABSENT).letter, 'w');
-    assert_int_equal(decide(c, YM_V_OK).letter, 'a'); /* still there */
+    assert_int_equal(decide(c, YM_V_OK).letter, 'r'); /* still there: withdraw again */
 }
 
 static void an_older_revision_is_no_proof(void **state)

@@ -101,7 +101,7 @@ static void controls(void **state)
         "c1=on&r=2&s=b&first=一&m=1&m=3&t=line1\r\nline2");
     assert_string_equal(f->form.method, "GET");
     assert_int_equal(f->form.name_count,
-                     10); /* c1 c2 r r s first m t upload: fillable; off, in are not */
+                     9); /* c1 c2 r r s first m t upload: fillable; off, in are not */
 }
 
 /* Tables between form and controls, and controls that name their form from outside. */

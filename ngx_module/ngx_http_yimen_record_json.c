@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Records: replies in, JSON out.  `data` is passed through as text: it was
+ * checked when it came and is not parsed again.
+ */
+#include "ngx_http_yimen_auth.h"
+#include "ngx_http_yimen_record_json.h"
+
+#include "ym_check.h"
+#include "ym_store.h"
+#include "ym_time.h"
+
+
+#define NGX_HTTP_YIMEN_RECORD_FIELDS    10
+#define NGX_HTTP_YIMEN_DELIVERY_FIELDS  10
+
+/* what is known of a system's state is trusted so long */
+#define NGX_HTTP_YIMEN_HELD_FRESH       3000
+
+
+static ngx_int_t ngx_http_yimen_delivery_read(redisReply *reply,
+    ngx_http_yimen_delivery_t *ret);
+static void ngx_http_yimen_delivery_write(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_delivery_t *delivery);
+static ngx_uint_t ngx_http_yimen_delivery_held(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_delivery_t *delivery);
+static size_t ngx_http_yimen_json_string_end(struct ym_str text, size_t from);
+
+
+static const struct {
+    char         letter;
+    const char  *word;
+} ngx_http_yimen_states[] = {
+    { 'q', "queued" }, { 's', "sending" }, { 'd', "delivered" },
+    { 'r', "retrying" }, { 'c', "sending" }, { 'u', "unknown" },
+    { 'j', "rejected" }, { 'x', "dead" }, { 'h', "handoff" },
+    { 'w', "withdrawn" }
+};
+
+
+struct ym_str
+ngx_http_yimen_reply_str(const redisReply *reply)
+{
+    if (reply == NULL
+        || (reply->type != REDIS_REPLY_STRING
+            && reply->type != REDIS_REPLY_STATUS))
+    {
+        return YM_STR("");
+    }
+
+    return (struct ym_str){ reply->str, reply->len };
+}
+
+
+int64_t
+ngx_http_yimen_reply_int(const redisReply *reply)
+{
+    size_t   i;
+    int64_t  n;
+
+    if (reply == NULL) {
+        return 0;
+    }
+
+    if (reply->type == REDIS_REPLY_INTEGER) {
+        return reply->integer;
+    }
+
+    if (reply->type != REDIS_REPLY_STRING || reply->len == 0
+        || reply->len > 18)
+    {
+        return 0;
+    }
+
+    n = 0;
+
+    for (i = (reply->str[0] == '-'); i < reply->len; i++) {
+        if (reply->str[i] < '0' || reply->str[i] > '9') {
+            return 0;
+        }
+
+        n = n * 10 + (reply->str[i] - '0');
+    }
+
+    return (reply->str[0] == '-') ? -n : n;
+}
+
+
+const char *
+ngx_http_yimen_state_word(char letter)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < YM_COUNT(ngx_http_yimen_states); i++) {
+        if (ngx_http_yimen_states[i].letter == letter) {
+            return ngx_http_yimen_states[i].word;
+        }
+    }
+
+    return "unknown";
+}
+
+
+ngx_int_t
+ngx_http_yimen_record_read(ngx_http_yimen_ctx_t *ctx, redisReply *reply,
+    struct ym_str id, ngx_http_yimen_record_t *ret)
+{
+    if (reply->type == REDIS_REPLY_NIL) {
+        return NGX_DECLINED;
+    }
+
+    if (reply->type != REDIS_REPLY_ARRAY
+        || reply->elements < NGX_HTTP_YIMEN_RECORD_FIELDS)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_yimen_record_read_at(ctx, reply->element, id, ret);
+}
+
+
+ngx_int_t
+ngx_http_yimen_record_read_at(ngx_http_yimen_ctx_t *ctx, redisReply **e,
+    struct ym_str id, ngx_http_yimen_record_t *ret)
+{
+    ngx_uint_t      i;
+    redisReply     *list;
+    struct ym_str   at, by;
+
+    ret->id = id;
+    ret->type = ngx_http_yimen_reply_str(e[0]);
+    ret->owner = ngx_http_yimen_reply_str(e[1]);
+    ret->org = ngx_http_yimen_reply_str(e[2]);
+    ret->area = ngx_http_yimen_reply_str(e[3]);
+    ret->created = ngx_http_yimen_reply_int(e[4]);
+    ret->updated = ngx_http_yimen_reply_int(e[5]);
+    ret->revision = ngx_http_yimen_reply_int(e[6]);
+    ret->withdrawn = ngx_http_yimen_reply_int(e[7]);
+
+    list = e[9];
+
+    if (ngx_http_yimen_envelope_read(ngx_http_yimen_reply_str(e[8]), &at, &by,
+                                     &ret->data)
+        != NGX_OK
+        || list->type != REDIS_REPLY_ARRAY || list->elements > YM_TARGETS_MAX)
+    {
+        return NGX_ERROR;
+    }
+
+    ret->count = list->elements;
+    ret->deliveries = ngx_pcalloc(ctx->request->pool,
+                                  (ret->count + 1)
+                                  * sizeof(ngx_http_yimen_delivery_t));
+    if (ret->deliveries == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < ret->count; i++) {
+        if (ngx_http_yimen_delivery_read(list->element[i],
+                                         &ret->deliveries[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_yimen_delivery_read(redisReply *reply,
+    ngx_http_yimen_delivery_t *ret)
+{
+    redisReply     **e;
+    struct ym_str    letter;
+
+    if (reply->type != REDIS_REPLY_ARRAY
+        || reply->elements < NGX_HTTP_YIMEN_DELIVERY_FIELDS)
+    {
+        return NGX_ERROR;
+    }
+
+    e = reply->element;
+    letter = ngx_http_yimen_reply_str(e[1]);
+
+    if (letter.n != 1) {
+        return NGX_ERROR;
+    }
+
+    ret->system = ngx_http_yimen_reply_str(e[0]);
+    ret->letter = letter.p[0];
+    ret->wanted = ngx_http_yimen_reply_int(e[2]);
+    ret->has = ngx_http_yimen_reply_int(e[3]);
+    ret->attempts = ngx_http_yimen_reply_int(e[4]);
+    ret->next_ms = ngx_http_yimen_reply_int(e[5]);
+    ret->number = ngx_http_yimen_reply_str(e[6]);
+    ret->problem = ngx_http_yimen_reply_str(e[9]);
+
+    return NGX_OK;
+}
+
+
+/* index of the quote that ends the JSON string whose first quote is at from */
+
+static size_t
+ngx_http_yimen_json_string_end(struct ym_str text, size_t from)
+{
+    size_t  i;
+
+    for (i = from + 1; i < text.n && text.p[i] != '"'; i++) {
+        if (text.p[i] == '\\') {
+            i++;
+        }
+    }
+
+    return i;
+}
+
+
+ngx_int_t
+ngx_http_yimen_envelope_read(struct ym_str text, struct ym_str *ret_at,
+    struct ym_str *ret_by, struct ym_str *ret_data)
+{
+    size_t         i, end;
+    ngx_uint_t     k;
+    struct ym_str  *values[2];
+
+    static const struct ym_str  keys[] = {
+        { "{\"at\":", 6 }, { ",\"by\":", 6 }, { ",\"data\":", 8 }
+    };
+
+    values[0] = ret_at;
+    values[1] = ret_by;
+    i = 0;
+
+    for (k = 0; k < 3; k++) {
+
+        if (text.n - i < keys[k].n
+            || ngx_memcmp(text.p + i, keys[k].p, keys[k].n) != 0)
+        {
+            return NGX_ERROR;
+        }
+
+        i += keys[k].n;
+
+        if (k == 2) {
+            break;
+        }
+
+        if (i >= text.n || text.p[i] != '"') {
+            return NGX_ERROR;
+        }
+
+        end = ngx_http_yimen_json_string_end(text, i);
+        if (end >= text.n) {
+            return NGX_ERROR;
+        }
+
+        *values[k] = (struct ym_str){ text.p + i, end + 1 - i };
+        i = end + 1;
+    }
+
+    if (text.n < i + 3 || text.p[text.n - 1] != '}') {
+        return NGX_ERROR;
+    }
+
+    *ret_data = (struct ym_str){ text.p + i, text.n - i - 1 };
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_yimen_time_write(struct ym_buf *out, int64_t ms)
+{
+    char  text[YM_TIME_TEXT];
+
+    if (ms <= 0) {
+        ym_buf_adds(out, "null");
+        return;
+    }
+
+    ym_time_format(ms, YM_TIME_RFC3339_MS, YM_CHINA_OFFSET_MIN, text);
+    ym_buf_addc(out, '"');
+    ym_buf_adds(out, text);
+    ym_buf_addc(out, '"');
+}
+
+
+void
+ngx_http_yimen_record_write(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_record_t *record, ngx_uint_t masked)
+{
+    ngx_uint_t      i;
+    struct ym_buf  *out;
+
+    out = &ctx->out;
+
+    ym_buf_adds(out, "{\"id\":");
+    ym_buf_add_json(out, record->id);
+    ym_buf_adds(out, ",\"type\":");
+    ym_buf_add_json(out, record->type);
+    ym_buf_addf(out, ",\"revision\":%lld,\"data\":",
+                (long long) record->revision);
+
+    if (masked) {
+        ngx_http_yimen_data_masked(ctx, record->type, record->data, out);
+        ym_buf_adds(out, ",\"masked\":true");
+
+    } else {
+        ym_buf_add(out, record->data.p, record->data.n);
+    }
+
+    ym_buf_adds(out, ",\"owner\":");
+    ym_buf_add_json(out, record->owner);
+    ym_buf_adds(out, ",\"org\":");
+    ym_buf_add_json(out, record->org);
+    ym_buf_adds(out, ",\"area\":");
+    ym_buf_add_json(out, record->area);
+    ym_buf_adds(out, ",\"created_at\":");
+    ngx_http_yimen_time_write(out, record->created);
+    ym_buf_adds(out, ",\"updated_at\":");
+    ngx_http_yimen_time_write(out, record->updated);
+    ym_buf_adds(out, ",\"withdrawn_at\":");
+    ngx_http_yimen_time_write(out, record->withdrawn);
+    ym_buf_adds(out, ",\"targets\":[");
+
+    for (i = 0; i < record->count; i++) {
+        if (i) {
+            ym_buf_addc(out, ',');
+        }
+
+        ym_buf_add_json(out, record->deliveries[i].system);
+    }
+
+    ym_buf_adds(out, "],\"deliveries\":{");
+
+    for (i = 0; i < record->count; i++) {
+        if (i) {
+            ym_buf_addc(out, ',');
+        }
+
+        ngx_http_yimen_delivery_write(ctx, &record->deliveries[i]);
+    }
+
+    ym_buf_adds(out, "}}");
+}
+
+
+static void
+ngx_http_yimen_delivery_write(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_delivery_t *delivery)
+{
+    struct ym_buf  *out;
+
+    out = &ctx->out;
+
+    ym_buf_add_json(out, delivery->system);
+    ym_buf_adds(out, ":{\"state\":\"");
+    ym_buf_adds(out, ngx_http_yimen_delivery_held(ctx, delivery)
+                     ? "held" : ngx_http_yimen_state_word(delivery->letter));
+    ym_buf_addf(out, "\",\"revision\":%lld,\"wanted\":%lld,\"number\":",
+                (long long) delivery->has, (long long) delivery->wanted);
+
+    if (delivery->number.n) {
+        ym_buf_add_json(out, delivery->number);
+
+    } else {
+        ym_buf_adds(out, "null");
+    }
+
+    ym_buf_addf(out, ",\"attempts\":%lld,\"next_attempt\":",
+                (long long) delivery->attempts);
+    ngx_http_yimen_time_write(out, delivery->next_ms);
+    ym_buf_adds(out, ",\"problem\":");
+
+    if (delivery->problem.n) {
+        ym_buf_add(out, delivery->problem.p, delivery->problem.n);
+
+    } else {
+        ym_buf_adds(out, "null");
+    }
+
+    ym_buf_addc(out, '}');
+}
+
+
+/* waiting, and its system takes nothing at present: paused, closed, down */
+
+static ngx_uint_t
+ngx_http_yimen_delivery_held(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_delivery_t *delivery)
+{
+    size_t                    i;
+    const struct ym_catalog  *catalog;
+    ngx_http_yimen_worker_t  *w;
+
+    w = &ngx_http_yimen_worker;
+
+    if (w->held == 0
+        || (delivery->letter != 'q' && delivery->letter != 'r')
+        || ngx_current_msec - w->held_at > NGX_HTTP_YIMEN_HELD_FRESH)
+    {
+        return 0;
+    }
+
+    catalog = ctx->conf->catalog;
+
+    for (i = 0; i < catalog->system_count && i < 64; i++) {
+        if (ym_str_is(delivery->system, catalog->systems[i].id)) {
+            return (w->held >> i) & 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
+ngx_http_yimen_record_settled(const ngx_http_yimen_record_t *rec)
+{
+    char        letter;
+    ngx_uint_t  i;
+
+    for (i = 0; i < rec->count; i++) {
+        letter = rec->deliveries[i].letter;
+
+        if (letter == 'q' || letter == 's' || letter == 'r' || letter == 'c'
+            || (letter == 'u' && rec->deliveries[i].next_ms > 0))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+ngx_uint_t
+ngx_http_yimen_record_owned(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_record_t *record)
+{
+    const ngx_http_yimen_identity_t  *who;
+
+    who = &ctx->who;
+
+    if (who->roles & NGX_HTTP_YIMEN_ROLE_ADMIN) {
+        return 1;
+    }
+
+    if (!(who->roles & (NGX_HTTP_YIMEN_ROLE_STAFF
+                        | NGX_HTTP_YIMEN_ROLE_SUPERVISOR)))
+    {
+        return 0;
+    }
+
+    if (ym_str_eq(record->owner, who->subject)) {
+        return 1;
+    }
+
+    /* area codes nest: a shorter one contains those that begin with it */
+
+    return who->area.n > 0 && record->area.n >= who->area.n
+           && ngx_memcmp(record->area.p, who->area.p, who->area.n) == 0;
+}
+
+
+ngx_uint_t
+ngx_http_yimen_record_visible(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_record_t *record)
+{
+    return (ctx->who.roles & NGX_HTTP_YIMEN_ROLE_OPERATOR)
+           || ngx_http_yimen_record_owned(ctx, record);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A record as the store answers it, and as the API writes it.
+ */
+#ifndef NGX_HTTP_YIMEN_RECORD_JSON_H
+#define NGX_HTTP_YIMEN_RECORD_JSON_H
+
+#include "ngx_http_yimen_request.h"
+
+
+typedef struct {
+    struct ym_str   system;
+    char            letter;    /* ym_store.h */
+    int64_t         wanted, has, attempts;
+    int64_t         next_ms;   /* 0 none, -1 only a person */
+    struct ym_str   number;
+    struct ym_str   problem;   /* JSON text or "" */
+} ngx_http_yimen_delivery_t;
+
+/* views into a reply or a request: valid as long as those are */
+typedef struct {
+    struct ym_str               id, type, owner, org, area;
+    int64_t                     created, updated, revision, withdrawn;
+    struct ym_str               data;      /* JSON text */
+    ngx_http_yimen_delivery_t  *deliveries;
+    ngx_uint_t                  count;
+} ngx_http_yimen_record_t;
+
+
+/*
+ * From a reply of YM_FN_GET.  NGX_OK; NGX_DECLINED: there is no such record;
+ * NGX_ERROR: no such reply, or memory is out.
+ */
+ngx_int_t ngx_http_yimen_record_read(ngx_http_yimen_ctx_t *ctx,
+    redisReply *reply, struct ym_str id, ngx_http_yimen_record_t *ret);
+
+/* the same from elements[0 .. 9] of a longer array */
+ngx_int_t ngx_http_yimen_record_read_at(ngx_http_yimen_ctx_t *ctx,
+    redisReply **elements, struct ym_str id, ngx_http_yimen_record_t *ret);
+
+/* appends the record; masked: personal fields are replaced */
+void ngx_http_yimen_record_write(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_record_t *record, ngx_uint_t masked);
+
+/* {"at": …, "by": …, "data": …} → its three values; data as text */
+ngx_int_t ngx_http_yimen_envelope_read(struct ym_str envelope,
+    struct ym_str *ret_at, struct ym_str *ret_by, struct ym_str *ret_data);
+
+/* appends data, personal fields (x-sensitive) replaced by "***" */
+void ngx_http_yimen_data_masked(ngx_http_yimen_ctx_t *ctx,
+    struct ym_str type, struct ym_str data, struct ym_buf *out);
+
+/* whether every delivery has come to rest */
+ngx_uint_t ngx_http_yimen_record_settled(const ngx_http_yimen_record_t *rec);
+
+/* whether the caller may see it at all, and whether with its personal data */
+ngx_uint_t ngx_http_yimen_record_visible(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_record_t *record);
+ngx_uint_t ngx_http_yimen_record_owned(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_record_t *record);
+
+/* appends a time as "…" with zone, or null for 0 */
+void ngx_http_yimen_time_write(struct ym_buf *out, int64_t ms);
+
+/* scalars of replies: text or number */
+struct ym_str ngx_http_yimen_reply_str(const redisReply *reply);
+int64_t ngx_http_yimen_reply_int(const redisReply *reply);
+
+/* the API's word for a state letter */
+const char *ngx_http_yimen_state_word(char letter);
+
+#endif /* NGX_HTTP_YIMEN_RECORD_JSON_H */

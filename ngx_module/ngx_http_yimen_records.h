@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What creating, changing and reading a record share.
+ */
+#ifndef NGX_HTTP_YIMEN_RECORDS_H
+#define NGX_HTTP_YIMEN_RECORDS_H
+
+#include "ngx_http_yimen_record_json.h"
+
+#include "ym_check.h"
+#include "ym_id.h"
+
+
+/* work of a request about one record: ctx->work */
+typedef struct {
+    char                       id[YM_ID_LEN + 1];
+    ngx_http_yimen_record_t    record;    /* what is answered if all is lost */
+    const struct ym_type      *type;
+    struct ym_targets          targets;
+    struct ym_buf              envelope;
+
+    ngx_uint_t                 status;    /* of the answer */
+    ngx_uint_t                 wait;      /* seconds asked for; 0 = none */
+    ngx_msec_t                 wait_from;
+    ngx_msec_t                 wait_step;
+} ngx_http_yimen_record_work_t;
+
+
+/* ctx->work, zeroed, freed with the request; NULL: answered with 500 */
+ngx_http_yimen_record_work_t *
+    ngx_http_yimen_record_work(ngx_http_yimen_ctx_t *ctx);
+
+/* shard of a valid id */
+ngx_uint_t ngx_http_yimen_record_shard(ngx_http_yimen_ctx_t *ctx,
+    struct ym_str id);
+
+/*
+ * Reads record ctx->params[0] and the systems' state, then runs handler with
+ * work->record filled, if the caller may see the record; else answers 404.
+ * change: only those who may change it get through.
+ */
+void ngx_http_yimen_record_fetch(ngx_http_yimen_ctx_t *ctx, ngx_uint_t change,
+    ngx_http_yimen_handler_pt handler);
+
+/* answers work->status with the record, Location (201) and ETag */
+void ngx_http_yimen_record_answer(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_record_t *record);
+
+/* `Prefer: wait=N`: N, at most 30, or 0 */
+ngx_uint_t ngx_http_yimen_record_prefer(ngx_http_yimen_ctx_t *ctx);
+
+/*
+ * Answers with the record as it is now; while work->wait seconds are not over
+ * and a delivery is under way, later.
+ */
+void ngx_http_yimen_record_follow(ngx_http_yimen_ctx_t *ctx);
+
+/* starts {"at":…,"by":…,"data": in work->envelope */
+ngx_int_t ngx_http_yimen_envelope_open(ngx_http_yimen_ctx_t *ctx,
+    int64_t now);
+
+/* appends the search keys of data as arguments: count, [name, digest]… */
+ngx_int_t ngx_http_yimen_record_keys(ngx_http_yimen_args_t *args,
+    const struct ym_type *type, const json_t *data);
+
+/* digest under which a key's value is found: 64 hex digits and a NUL */
+ngx_int_t ngx_http_yimen_key_digest(ngx_http_yimen_ctx_t *ctx,
+    struct ym_str value, struct ym_str *ret);
+
+/* {id, type, revision, …, data} for the check; NULL: answered with 500 */
+json_t *ngx_http_yimen_record_object(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_record_t *record, int64_t revision, json_t *data);
+
+/* `reason` of the body; NGX_ERROR: answered with 422 */
+ngx_int_t ngx_http_yimen_reason(ngx_http_yimen_ctx_t *ctx,
+    struct ym_str *ret);
+
+/* what the systems are up to: ngx_http_yimen_systems.c */
+void ngx_http_yimen_systems_args(ngx_http_yimen_ctx_t *ctx,
+    ngx_http_yimen_args_t *args);
+void ngx_http_yimen_systems_heard(ngx_http_yimen_ctx_t *ctx,
+    const redisReply *reply);
+
+#endif /* NGX_HTTP_YIMEN_RECORDS_H */

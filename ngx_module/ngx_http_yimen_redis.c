@@ -1,0 +1,846 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A pool of pipelined Redis connections with deadlines of their own.
+ *
+ * Concurrency: one pool per worker process, one thread.
+ */
+#include "ngx_http_yimen_redis.h"
+#include "ngx_http_yimen_redis_event.h"
+
+
+/* first pause before connecting again, doubled up to the cap, with jitter */
+#define NGX_HTTP_YIMEN_REDIS_BACKOFF      40
+#define NGX_HTTP_YIMEN_REDIS_BACKOFF_CAP  500
+
+/* a connection that owes an answer this many timeouts long is given up */
+#define NGX_HTTP_YIMEN_REDIS_PATIENCE     3
+
+
+typedef enum {
+    NGX_HTTP_YIMEN_LINK_DOWN,            /* waiting for the backoff timer */
+    NGX_HTTP_YIMEN_LINK_CONNECTING,      /* the socket is on its way */
+    NGX_HTTP_YIMEN_LINK_AUTHENTICATING,  /* AUTH is not answered yet */
+    NGX_HTTP_YIMEN_LINK_READY,
+    NGX_HTTP_YIMEN_LINK_STALLED,         /* an answer is overdue: no calls */
+    NGX_HTTP_YIMEN_LINK_CLOSED,          /* the process ends */
+    NGX_HTTP_YIMEN_LINK_STATES
+} ngx_http_yimen_link_e;
+
+static const char *const  ngx_http_yimen_link_names[] = {
+    "down", "connecting", "authenticating", "ready", "stalled", "closed"
+};
+
+#define on(s)  (1 << NGX_HTTP_YIMEN_LINK_##s)
+
+/* moves that are allowed, by the state they leave */
+static const ngx_uint_t  ngx_http_yimen_link_moves[] = {
+    on(CONNECTING) | on(CLOSED),
+    on(AUTHENTICATING) | on(READY) | on(DOWN) | on(CLOSED),
+    on(READY) | on(DOWN) | on(CLOSED),
+    on(STALLED) | on(DOWN) | on(CLOSED),
+    on(READY) | on(DOWN) | on(CLOSED),
+    0
+};
+
+#undef on
+
+
+typedef struct ngx_http_yimen_link_s        ngx_http_yimen_link_t;
+typedef struct ngx_http_yimen_redis_call_s  ngx_http_yimen_redis_call_t;
+
+/*
+ * One call.  It lives on the heap because it must outlast its request: the
+ * late answer of a call whose request has gone still has to be counted off.
+ * Freed when it is neither owed an answer nor about to hand one over.
+ */
+struct ngx_http_yimen_redis_call_s {
+    ngx_queue_t               queue;    /* in link->calls while owed */
+    ngx_http_yimen_link_t    *link;
+    ngx_event_t               event;    /* posted when there is an outcome */
+    ngx_http_yimen_redis_pt   handler;
+    void                     *data;
+    ngx_pool_cleanup_t       *cleanup;  /* the request's; NULL when detached */
+    redisReply               *reply;
+    ngx_msec_t                deadline;
+    ngx_http_yimen_redis_e    why;
+    unsigned                  owed:1;
+};
+
+struct ngx_http_yimen_link_s {
+    ngx_http_yimen_redis_io_t  io;
+    ngx_http_yimen_redis_t    *redis;
+    ngx_http_yimen_link_e      state;
+    ngx_queue_t                calls;    /* in the order of sending */
+    ngx_uint_t                 owed;     /* length of calls */
+    ngx_uint_t                 waited;   /* those somebody still waits for */
+    ngx_uint_t                 attempt;  /* of connecting, in a row */
+    ngx_event_t                timer;    /* backoff, connect or call deadline */
+    ngx_event_t                flush;    /* posted: one write for many calls */
+};
+
+struct ngx_http_yimen_redis_s {
+    const ngx_http_yimen_redis_conf_t  *conf;
+    ngx_log_t                          *log;
+    ngx_uint_t                          count;
+    ngx_uint_t                          next;   /* where the search starts */
+    ngx_uint_t                          usable; /* ready links */
+    unsigned                            told:1; /* the outage is logged */
+    ngx_http_yimen_link_t               links[1];
+};
+
+
+static ngx_int_t ngx_http_yimen_link_move(ngx_http_yimen_link_t *link,
+    ngx_http_yimen_link_e to);
+static void ngx_http_yimen_link_connect(ngx_http_yimen_link_t *link);
+static ngx_int_t ngx_http_yimen_link_auth(ngx_http_yimen_link_t *link);
+static void ngx_http_yimen_link_authenticated(void *data, redisReply **reply,
+    ngx_http_yimen_redis_e why);
+static void ngx_http_yimen_link_connected(ngx_http_yimen_link_t *link);
+static void ngx_http_yimen_link_readable(ngx_http_yimen_redis_io_t *io);
+static void ngx_http_yimen_link_writable(ngx_http_yimen_redis_io_t *io);
+static void ngx_http_yimen_link_flush(ngx_event_t *ev);
+static void ngx_http_yimen_link_timer(ngx_event_t *ev);
+static void ngx_http_yimen_link_overdue(ngx_http_yimen_link_t *link);
+static void ngx_http_yimen_link_down(ngx_http_yimen_link_t *link,
+    const char *reason);
+static ngx_http_yimen_link_t *
+    ngx_http_yimen_redis_pick(ngx_http_yimen_redis_t *redis);
+static ngx_http_yimen_redis_call_t *
+    ngx_http_yimen_call_send(ngx_http_yimen_link_t *link, ngx_uint_t argc,
+    const char **argv, const size_t *argvlen,
+    ngx_http_yimen_redis_pt handler, void *data);
+static void ngx_http_yimen_call_answer(ngx_http_yimen_link_t *link,
+    redisReply *reply);
+static void ngx_http_yimen_call_end(ngx_http_yimen_link_t *link,
+    ngx_http_yimen_redis_call_t *call, ngx_http_yimen_redis_e why);
+static void ngx_http_yimen_call_deliver(ngx_event_t *ev);
+static void ngx_http_yimen_call_detach(void *data);
+static void ngx_http_yimen_call_release(ngx_http_yimen_redis_call_t *call);
+
+
+ngx_http_yimen_redis_t *
+ngx_http_yimen_redis_open(const ngx_http_yimen_redis_conf_t *conf,
+    ngx_log_t *log)
+{
+    ngx_uint_t               i, n;
+    ngx_http_yimen_link_t   *link;
+    ngx_http_yimen_redis_t  *redis;
+
+    n = conf->connections;
+
+    redis = ngx_calloc(sizeof(ngx_http_yimen_redis_t)
+                       + (n - 1) * sizeof(ngx_http_yimen_link_t), log);
+    if (redis == NULL) {
+        return NULL;
+    }
+
+    redis->conf = conf;
+    redis->log = log;
+    redis->count = n;
+
+    for (i = 0; i < n; i++) {
+        link = &redis->links[i];
+
+        link->redis = redis;
+        link->io.data = link;
+        link->io.readable = ngx_http_yimen_link_readable;
+        link->io.writable = ngx_http_yimen_link_writable;
+        ngx_queue_init(&link->calls);
+
+        link->timer.handler = ngx_http_yimen_link_timer;
+        link->timer.data = link;
+        link->timer.log = log;
+        link->timer.cancelable = 1;
+
+        link->flush.handler = ngx_http_yimen_link_flush;
+        link->flush.data = link;
+        link->flush.log = log;
+
+        ngx_http_yimen_link_connect(link);
+    }
+
+    return redis;
+}
+
+
+void
+ngx_http_yimen_redis_close(ngx_http_yimen_redis_t *redis)
+{
+    ngx_uint_t                    i;
+    ngx_queue_t                  *q;
+    ngx_http_yimen_link_t        *link;
+    ngx_http_yimen_redis_call_t  *call;
+
+    if (redis == NULL) {
+        return;
+    }
+
+    for (i = 0; i < redis->count; i++) {
+        link = &redis->links[i];
+
+        if (link->timer.timer_set) {
+            ngx_del_timer(&link->timer);
+        }
+
+        if (link->flush.posted) {
+            ngx_delete_posted_event(&link->flush);
+        }
+
+        ngx_http_yimen_redis_io_close(&link->io);
+        (void) ngx_http_yimen_link_move(link, NGX_HTTP_YIMEN_LINK_CLOSED);
+
+        while (!ngx_queue_empty(&link->calls)) {
+            q = ngx_queue_head(&link->calls);
+            call = ngx_queue_data(q, ngx_http_yimen_redis_call_t, queue);
+
+            ngx_queue_remove(q);
+            call->owed = 0;
+
+            if (call->cleanup != NULL) {
+                call->cleanup->handler = NULL;
+            }
+
+            if (call->event.posted) {
+                ngx_delete_posted_event(&call->event);
+            }
+
+            ngx_http_yimen_call_release(call);
+        }
+    }
+
+    ngx_free(redis);
+}
+
+
+ngx_uint_t
+ngx_http_yimen_redis_usable(ngx_http_yimen_redis_t *redis)
+{
+    return redis->usable;
+}
+
+
+ngx_uint_t
+ngx_http_yimen_redis_pending(ngx_http_yimen_redis_t *redis)
+{
+    ngx_uint_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < redis->count; i++) {
+        n += redis->links[i].waited;
+    }
+
+    return n;
+}
+
+
+ngx_int_t
+ngx_http_yimen_redis_call(ngx_http_yimen_redis_t *redis, ngx_pool_t *pool,
+    ngx_uint_t argc, const char **argv, const size_t *argvlen,
+    ngx_http_yimen_redis_pt handler, void *data)
+{
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_yimen_link_t        *link;
+    ngx_http_yimen_redis_call_t  *call;
+
+    link = ngx_http_yimen_redis_pick(redis);
+    if (link == NULL) {
+        return NGX_DECLINED;
+    }
+
+    cln = ngx_pool_cleanup_add(pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    call = ngx_http_yimen_call_send(link, argc, argv, argvlen, handler, data);
+    if (call == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_yimen_call_detach;
+    cln->data = call;
+    call->cleanup = cln;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The link with the fewest calls: several short pipelines fill one turn of
+ * Redis's event loop, and thus one fsync, better than a single deep one.
+ */
+static ngx_http_yimen_link_t *
+ngx_http_yimen_redis_pick(ngx_http_yimen_redis_t *redis)
+{
+    ngx_uint_t              i;
+    ngx_http_yimen_link_t  *link, *best;
+
+    best = NULL;
+
+    for (i = 0; i < redis->count; i++) {
+        link = &redis->links[(redis->next + i) % redis->count];
+
+        if (link->state == NGX_HTTP_YIMEN_LINK_DOWN
+            || link->state == NGX_HTTP_YIMEN_LINK_STALLED
+            || link->state == NGX_HTTP_YIMEN_LINK_CLOSED)
+        {
+            continue;
+        }
+
+        /* a link on its way takes calls only when no other is ready */
+
+        if (link->state != NGX_HTTP_YIMEN_LINK_READY && redis->usable) {
+            continue;
+        }
+
+        if (best == NULL || link->owed < best->owed) {
+            best = link;
+        }
+    }
+
+    redis->next = (redis->next + 1) % redis->count;
+
+    return best;
+}
+
+
+static ngx_http_yimen_redis_call_t *
+ngx_http_yimen_call_send(ngx_http_yimen_link_t *link, ngx_uint_t argc,
+    const char **argv, const size_t *argvlen,
+    ngx_http_yimen_redis_pt handler, void *data)
+{
+    ngx_msec_t                    timeout;
+    ngx_http_yimen_redis_call_t  *call;
+
+    call = ngx_calloc(sizeof(ngx_http_yimen_redis_call_t), link->redis->log);
+    if (call == NULL) {
+        return NULL;
+    }
+
+    if (redisAppendCommandArgv(link->io.context, (int) argc, argv, argvlen)
+        != REDIS_OK)
+    {
+        ngx_free(call);
+        return NULL;
+    }
+
+    timeout = link->redis->conf->timeout;
+
+    call->link = link;
+    call->handler = handler;
+    call->data = data;
+    call->deadline = ngx_current_msec + timeout;
+    call->owed = 1;
+    call->event.handler = ngx_http_yimen_call_deliver;
+    call->event.data = call;
+    call->event.log = link->redis->log;
+
+    ngx_queue_insert_tail(&link->calls, &call->queue);
+    link->owed++;
+    link->waited++;
+
+    /*
+     * One timer per link, at the oldest deadline and moved lazily.  It holds
+     * an exiting worker only while somebody waits for an answer.
+     */
+
+    link->timer.cancelable = 0;
+
+    if (!link->timer.timer_set) {
+        ngx_add_timer(&link->timer, timeout);
+    }
+
+    if (link->state >= NGX_HTTP_YIMEN_LINK_AUTHENTICATING
+        && !link->flush.posted && !link->io.connection->write->active)
+    {
+        ngx_post_event(&link->flush, &ngx_posted_events);
+    }
+
+    return call;
+}
+
+
+static ngx_int_t
+ngx_http_yimen_link_move(ngx_http_yimen_link_t *link,
+    ngx_http_yimen_link_e to)
+{
+    ngx_http_yimen_redis_t  *redis;
+
+    redis = link->redis;
+
+    if (!(ngx_http_yimen_link_moves[link->state] & ((ngx_uint_t) 1 << to))) {
+        ngx_log_error(NGX_LOG_ALERT, redis->log, 0,
+                      "yimen: redis link may not go from %s to %s",
+                      ngx_http_yimen_link_names[link->state],
+                      ngx_http_yimen_link_names[to]);
+        return NGX_ERROR;
+    }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, redis->log, 0,
+                   "yimen: redis link %s -> %s",
+                   ngx_http_yimen_link_names[link->state],
+                   ngx_http_yimen_link_names[to]);
+
+    if (link->state == NGX_HTTP_YIMEN_LINK_READY) {
+        redis->usable--;
+    }
+
+    link->state = to;
+
+    if (to == NGX_HTTP_YIMEN_LINK_READY) {
+        redis->usable++;
+
+        if (redis->told) {
+            redis->told = 0;
+            ngx_log_error(NGX_LOG_NOTICE, redis->log, 0,
+                          "event=redis.up");
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_yimen_link_connect(ngx_http_yimen_link_t *link)
+{
+    char                                what[256];
+    ngx_http_yimen_redis_t             *redis;
+    const ngx_http_yimen_redis_conf_t  *conf;
+
+    redis = link->redis;
+    conf = redis->conf;
+
+    if (ngx_http_yimen_link_move(link, NGX_HTTP_YIMEN_LINK_CONNECTING)
+        != NGX_OK)
+    {
+        return;
+    }
+
+    if (ngx_http_yimen_redis_io_open(&link->io,
+                                     conf->path.len ? (char *) conf->path.data
+                                                    : NULL,
+                                     (char *) conf->address.data, conf->port,
+                                     redis->log, what, sizeof(what) - 1)
+        != NGX_OK)
+    {
+        ngx_http_yimen_link_down(link, what);
+        return;
+    }
+
+    /* AUTH is queued first, so that no call can overtake it */
+
+    if (conf->password.len && ngx_http_yimen_link_auth(link) != NGX_OK) {
+        ngx_http_yimen_link_down(link, "out of memory");
+        return;
+    }
+
+    ngx_add_timer(&link->timer, conf->timeout);
+}
+
+
+static ngx_int_t
+ngx_http_yimen_link_auth(ngx_http_yimen_link_t *link)
+{
+    size_t                        argvlen[2];
+    const char                   *argv[2];
+    ngx_http_yimen_redis_call_t  *call;
+
+    argv[0] = "AUTH";
+    argvlen[0] = sizeof("AUTH") - 1;
+    argv[1] = (char *) link->redis->conf->password.data;
+    argvlen[1] = link->redis->conf->password.len;
+
+    call = ngx_http_yimen_call_send(link, 2, argv, argvlen,
+                                    ngx_http_yimen_link_authenticated, link);
+
+    return (call == NULL) ? NGX_ERROR : NGX_OK;
+}
+
+
+static void
+ngx_http_yimen_link_authenticated(void *data, redisReply **reply,
+    ngx_http_yimen_redis_e why)
+{
+    ngx_http_yimen_link_t  *link = data;
+
+    /* an answer of an earlier connection of this link says nothing */
+
+    if (why != NGX_HTTP_YIMEN_REDIS_OK
+        || link->state != NGX_HTTP_YIMEN_LINK_AUTHENTICATING)
+    {
+        return;
+    }
+
+    if ((*reply)->type != REDIS_REPLY_STATUS) {
+        ngx_http_yimen_link_down(link, "AUTH was refused");
+        return;
+    }
+
+    if (ngx_http_yimen_link_move(link, NGX_HTTP_YIMEN_LINK_READY) == NGX_OK) {
+        link->attempt = 0;
+    }
+}
+
+
+static void
+ngx_http_yimen_link_writable(ngx_http_yimen_redis_io_t *io)
+{
+    int                     err;
+    ngx_http_yimen_link_t  *link;
+
+    link = io->data;
+
+    if (link->state == NGX_HTTP_YIMEN_LINK_CONNECTING) {
+        err = ngx_http_yimen_redis_io_connected(io);
+        if (err) {
+            ngx_http_yimen_link_down(link, strerror(err));
+            return;
+        }
+
+        ngx_http_yimen_link_connected(link);
+    }
+
+    ngx_http_yimen_link_flush(&link->flush);
+}
+
+
+static void
+ngx_http_yimen_link_connected(ngx_http_yimen_link_t *link)
+{
+    /* the timer stays: it looks after the calls that are queued already */
+
+    if (link->redis->conf->password.len) {
+        (void) ngx_http_yimen_link_move(link,
+                                        NGX_HTTP_YIMEN_LINK_AUTHENTICATING);
+        return;
+    }
+
+    if (ngx_http_yimen_link_move(link, NGX_HTTP_YIMEN_LINK_READY) == NGX_OK) {
+        link->attempt = 0;
+    }
+}
+
+
+static void
+ngx_http_yimen_link_flush(ngx_event_t *ev)
+{
+    ngx_http_yimen_link_t  *link;
+
+    link = ev->data;
+
+    if (link->io.context == NULL) {
+        return;
+    }
+
+    if (ngx_http_yimen_redis_io_flush(&link->io) != NGX_HTTP_YIMEN_IO_OK) {
+        ngx_http_yimen_link_down(link,
+                                 ngx_http_yimen_redis_io_error(&link->io));
+    }
+}
+
+
+static void
+ngx_http_yimen_link_readable(ngx_http_yimen_redis_io_t *io)
+{
+    redisReply             *reply;
+    ngx_http_yimen_link_t  *link;
+
+    link = io->data;
+
+    if (link->state == NGX_HTTP_YIMEN_LINK_CONNECTING) {
+
+        /* nothing to read yet: writable() tells how connecting went */
+
+        return;
+    }
+
+    if (ngx_http_yimen_redis_io_read(io) != NGX_HTTP_YIMEN_IO_OK) {
+        ngx_http_yimen_link_down(link, ngx_http_yimen_redis_io_error(io));
+        return;
+    }
+
+    for ( ;; ) {
+
+        if (ngx_http_yimen_redis_io_reply(io, &reply)
+            != NGX_HTTP_YIMEN_IO_OK)
+        {
+            ngx_http_yimen_link_down(link, ngx_http_yimen_redis_io_error(io));
+            return;
+        }
+
+        if (reply == NULL) {
+            return;
+        }
+
+        if (ngx_queue_empty(&link->calls)) {
+
+            /* "max clients reached", or a peer that is no Redis */
+
+            ngx_http_yimen_link_down(link, reply->type == REDIS_REPLY_ERROR
+                                           ? reply->str
+                                           : "a reply nobody asked for");
+            freeReplyObject(reply);
+            return;
+        }
+
+        ngx_http_yimen_call_answer(link, reply);
+    }
+}
+
+
+static void
+ngx_http_yimen_call_answer(ngx_http_yimen_link_t *link, redisReply *reply)
+{
+    ngx_http_yimen_redis_call_t  *call;
+
+    call = ngx_queue_data(ngx_queue_head(&link->calls),
+                          ngx_http_yimen_redis_call_t, queue);
+
+    if (link->state == NGX_HTTP_YIMEN_LINK_STALLED) {
+        (void) ngx_http_yimen_link_move(link, NGX_HTTP_YIMEN_LINK_READY);
+    }
+
+    /* nobody waits any more: the late answer is counted off and dropped */
+
+    if (call->handler == NULL || call->event.posted) {
+        freeReplyObject(reply);
+        ngx_http_yimen_call_end(link, call, call->why);
+        return;
+    }
+
+    call->reply = reply;
+    ngx_http_yimen_call_end(link, call, NGX_HTTP_YIMEN_REDIS_OK);
+}
+
+
+/* the link owes nothing for this call any more */
+
+static void
+ngx_http_yimen_call_end(ngx_http_yimen_link_t *link,
+    ngx_http_yimen_redis_call_t *call, ngx_http_yimen_redis_e why)
+{
+    ngx_queue_remove(&call->queue);
+    call->owed = 0;
+    link->owed--;
+
+    if (call->handler == NULL) {
+        ngx_http_yimen_call_release(call);
+
+    } else if (!call->event.posted) {
+        link->waited--;
+        call->why = why;
+        ngx_post_event(&call->event, &ngx_posted_events);
+    }
+
+    if (link->waited == 0) {
+        link->timer.cancelable = 1;
+    }
+}
+
+
+static void
+ngx_http_yimen_call_deliver(ngx_event_t *ev)
+{
+    void                         *data;
+    redisReply                   *reply;
+    ngx_http_yimen_redis_e        why;
+    ngx_http_yimen_redis_pt       handler;
+    ngx_http_yimen_redis_call_t  *call;
+
+    call = ev->data;
+
+    handler = call->handler;
+    data = call->data;
+    reply = call->reply;
+    why = call->why;
+
+    call->handler = NULL;
+    call->reply = NULL;
+
+    if (call->cleanup != NULL) {
+        call->cleanup->handler = NULL;
+        call->cleanup = NULL;
+    }
+
+    ngx_http_yimen_call_release(call);
+
+    /* the call is out of reach now: the handler may end its request */
+
+    handler(data, &reply, why);
+
+    if (reply != NULL) {
+        freeReplyObject(reply);
+    }
+}
+
+
+/* the request's pool goes: its call is answered to nobody */
+
+static void
+ngx_http_yimen_call_detach(void *data)
+{
+    ngx_http_yimen_link_t        *link;
+    ngx_http_yimen_redis_call_t  *call = data;
+
+    if (call->event.posted) {
+        ngx_delete_posted_event(&call->event);
+
+    } else if (call->owed) {
+        link = call->link;
+        link->waited--;
+
+        if (link->waited == 0) {
+            link->timer.cancelable = 1;
+        }
+    }
+
+    call->handler = NULL;
+    call->cleanup = NULL;
+
+    ngx_http_yimen_call_release(call);
+}
+
+
+static void
+ngx_http_yimen_call_release(ngx_http_yimen_redis_call_t *call)
+{
+    if (call->reply != NULL) {
+        freeReplyObject(call->reply);
+        call->reply = NULL;
+    }
+
+    if (!call->owed) {
+        ngx_free(call);
+    }
+}
+
+
+static void
+ngx_http_yimen_link_timer(ngx_event_t *ev)
+{
+    ngx_http_yimen_link_t  *link;
+
+    link = ev->data;
+
+    switch (link->state) {
+
+    case NGX_HTTP_YIMEN_LINK_DOWN:
+        if (!ngx_exiting) {
+            ngx_http_yimen_link_connect(link);
+        }
+        break;
+
+    case NGX_HTTP_YIMEN_LINK_CONNECTING:
+        ngx_http_yimen_link_down(link, "connecting timed out");
+        break;
+
+    case NGX_HTTP_YIMEN_LINK_AUTHENTICATING:
+        ngx_http_yimen_link_down(link, "AUTH timed out");
+        break;
+
+    default:
+        ngx_http_yimen_link_overdue(link);
+        break;
+    }
+}
+
+
+/*
+ * Ends the calls whose time is over.  They stay in line, because their answers
+ * may still come; when none comes for long, the link is given up.
+ */
+static void
+ngx_http_yimen_link_overdue(ngx_http_yimen_link_t *link)
+{
+    ngx_msec_t                    timeout;
+    ngx_queue_t                  *q;
+    ngx_msec_int_t                left;
+    ngx_http_yimen_redis_call_t  *call;
+
+    timeout = link->redis->conf->timeout;
+
+    for (q = ngx_queue_head(&link->calls);
+         q != ngx_queue_sentinel(&link->calls);
+         q = ngx_queue_next(q))
+    {
+        call = ngx_queue_data(q, ngx_http_yimen_redis_call_t, queue);
+        left = (ngx_msec_int_t) (call->deadline - ngx_current_msec);
+
+        if (left > 0) {
+            ngx_add_timer(&link->timer, (ngx_msec_t) left);
+            break;
+        }
+
+        if (left < - (ngx_msec_int_t) (NGX_HTTP_YIMEN_REDIS_PATIENCE
+                                       * timeout))
+        {
+            ngx_http_yimen_link_down(link, "no answer for too long");
+            return;
+        }
+
+        if (link->state == NGX_HTTP_YIMEN_LINK_READY) {
+            (void) ngx_http_yimen_link_move(link,
+                                            NGX_HTTP_YIMEN_LINK_STALLED);
+        }
+
+        if (call->handler != NULL && !call->event.posted) {
+            link->waited--;
+            call->why = NGX_HTTP_YIMEN_REDIS_TIMEOUT;
+            ngx_post_event(&call->event, &ngx_posted_events);
+        }
+    }
+
+    link->timer.cancelable = (link->waited == 0);
+
+    if (!link->timer.timer_set && link->owed) {
+        ngx_add_timer(&link->timer, timeout);
+    }
+}
+
+
+static void
+ngx_http_yimen_link_down(ngx_http_yimen_link_t *link, const char *reason)
+{
+    ngx_uint_t                    level;
+    ngx_msec_t                    pause;
+    ngx_queue_t                  *q;
+    ngx_http_yimen_redis_t       *redis;
+    ngx_http_yimen_redis_call_t  *call;
+
+    redis = link->redis;
+
+    if (ngx_http_yimen_link_move(link, NGX_HTTP_YIMEN_LINK_DOWN) != NGX_OK) {
+        return;
+    }
+
+    level = NGX_LOG_INFO;
+
+    if (redis->usable == 0 && !redis->told) {
+        redis->told = 1;
+        level = NGX_LOG_ERR;
+    }
+
+    ngx_log_error(level, redis->log, 0,
+                  "event=redis.down usable=%ui pending=%ui err=\"%s\"",
+                  redis->usable, link->waited, reason);
+
+    ngx_http_yimen_redis_io_close(&link->io);
+
+    while (!ngx_queue_empty(&link->calls)) {
+        q = ngx_queue_head(&link->calls);
+        call = ngx_queue_data(q, ngx_http_yimen_redis_call_t, queue);
+
+        ngx_http_yimen_call_end(link, call, NGX_HTTP_YIMEN_REDIS_LOST);
+    }
+
+    /* connecting again starts from the timer only, never from in here */
+
+    pause = NGX_HTTP_YIMEN_REDIS_BACKOFF << ngx_min(link->attempt, 4);
+    pause = ngx_min(pause, NGX_HTTP_YIMEN_REDIS_BACKOFF_CAP);
+    pause = pause / 2 + (ngx_msec_t) ngx_random() % (pause / 2 + 1);
+    link->attempt++;
+
+    link->timer.cancelable = 1;
+    ngx_add_timer(&link->timer, pause);
+}

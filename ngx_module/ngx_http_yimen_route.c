@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Routes.
+ */
+#include "ngx_http_yimen_auth.h"
+#include "ngx_http_yimen_route.h"
+
+
+#define API  "/api/v1"
+
+#define WRITERS  (NGX_HTTP_YIMEN_ROLE_STAFF|NGX_HTTP_YIMEN_ROLE_SUPERVISOR    \
+                  |NGX_HTTP_YIMEN_ROLE_ADMIN)
+#define READERS  (WRITERS|NGX_HTTP_YIMEN_ROLE_OPERATOR)
+#define OPERATORS  (NGX_HTTP_YIMEN_ROLE_OPERATOR|NGX_HTTP_YIMEN_ROLE_ADMIN)
+#define AUDITORS  (NGX_HTTP_YIMEN_ROLE_AUDITOR|NGX_HTTP_YIMEN_ROLE_ADMIN)
+
+#define RECORD  NGX_HTTP_YIMEN_ROUTE_RECORD
+#define BODY    NGX_HTTP_YIMEN_ROUTE_BODY
+
+
+static ngx_uint_t ngx_http_yimen_route_match(const char *pattern,
+    struct ym_str path, struct ym_str params[2]);
+
+
+const ngx_http_yimen_route_t  ngx_http_yimen_routes[] = {
+
+    { NGX_HTTP_POST, API "/records", WRITERS, BODY,
+      ngx_http_yimen_record_create, "createRecord",
+      "Checks a record against every target, accepts it, delivers it" },
+
+    { NGX_HTTP_GET, API "/records", READERS, 0,
+      ngx_http_yimen_record_list, "listRecords",
+      "Records one may see, newest first" },
+
+    { NGX_HTTP_GET, API "/records/{id}", READERS, RECORD,
+      ngx_http_yimen_record_get, "getRecord",
+      "A record and its deliveries" },
+
+    { NGX_HTTP_PATCH, API "/records/{id}", WRITERS,
+      RECORD|NGX_HTTP_YIMEN_ROUTE_PATCH,
+      ngx_http_yimen_record_patch, "patchRecord",
+      "A new revision, by merge patch" },
+
+    { NGX_HTTP_GET, API "/records/{id}/history", READERS, RECORD,
+      ngx_http_yimen_record_history, "getHistory",
+      "Every revision, oldest first" },
+
+    { NGX_HTTP_POST, API "/records/{id}/withdraw", WRITERS, RECORD|BODY,
+      ngx_http_yimen_record_withdraw, "withdrawRecord",
+      "Takes a record back, everywhere" },
+
+    { NGX_HTTP_POST, API "/records/{id}/deliveries/{system}/retry",
+      NGX_HTTP_YIMEN_ROLE_SUPERVISOR|OPERATORS, RECORD|BODY,
+      ngx_http_yimen_delivery_retry, "retryDelivery",
+      "Queues a dead, rejected or retrying delivery now" },
+
+    { NGX_HTTP_POST, API "/records/{id}/deliveries/{system}/resolve",
+      READERS, RECORD|BODY,
+      ngx_http_yimen_delivery_resolve, "resolveDelivery",
+      "Says how an unknown, dead or handed-over delivery ended" },
+
+    { NGX_HTTP_GET, API "/deliveries", OPERATORS, 0,
+      ngx_http_yimen_deliveries_list, "listDeliveries",
+      "Deliveries that need attention" },
+
+    { NGX_HTTP_GET, API "/types", NGX_HTTP_YIMEN_ROLE_ANY, 0,
+      ngx_http_yimen_types_list, "listTypes",
+      "Types of records" },
+
+    { NGX_HTTP_GET, API "/types/{type}", NGX_HTTP_YIMEN_ROLE_ANY, 0,
+      ngx_http_yimen_type_get, "getType",
+      "The JSON Schema of a type" },
+
+    { NGX_HTTP_GET, API "/codes/{table}", NGX_HTTP_YIMEN_ROLE_ANY, 0,
+      ngx_http_yimen_codes_get, "getCodes",
+      "A code table" },
+
+    { NGX_HTTP_GET, API "/systems", NGX_HTTP_YIMEN_ROLE_ANY, 0,
+      ngx_http_yimen_systems_list, "listSystems",
+      "Systems, their health and their queues" },
+
+    { NGX_HTTP_POST, API "/systems/{system}/pause", OPERATORS, BODY,
+      ngx_http_yimen_system_pause, "pauseSystem",
+      "Stops deliveries to a system; nothing is lost" },
+
+    { NGX_HTTP_POST, API "/systems/{system}/resume", OPERATORS, BODY,
+      ngx_http_yimen_system_resume, "resumeSystem",
+      "Lets deliveries go on" },
+
+    { NGX_HTTP_POST, API "/systems/{system}/replay", OPERATORS, BODY,
+      ngx_http_yimen_system_replay, "replaySystem",
+      "Queues dead or rejected deliveries again" },
+
+    { NGX_HTTP_GET, API "/audit", AUDITORS, 0,
+      ngx_http_yimen_audit_list, "listAudit",
+      "Who did what, and why" },
+
+    { NGX_HTTP_GET, API "/me", NGX_HTTP_YIMEN_ROLE_ANY, 0,
+      ngx_http_yimen_me, "getMe",
+      "Who one is here" },
+
+    { NGX_HTTP_GET, API "/openapi.json", 0, NGX_HTTP_YIMEN_ROUTE_PUBLIC,
+      ngx_http_yimen_openapi_get, "getOpenapi",
+      "This document" },
+
+    { NGX_HTTP_GET, "/metrics", 0, NGX_HTTP_YIMEN_ROUTE_PUBLIC,
+      ngx_http_yimen_metrics, "getMetrics",
+      "Counters for Prometheus" },
+
+    { NGX_HTTP_GET, "/healthz", 0, NGX_HTTP_YIMEN_ROUTE_PUBLIC,
+      ngx_http_yimen_healthz, "getHealth",
+      "Whether the process serves" },
+
+    { NGX_HTTP_GET, "/readyz", 0, NGX_HTTP_YIMEN_ROUTE_PUBLIC,
+      ngx_http_yimen_readyz, "getReadiness",
+      "Whether records can be accepted" },
+
+    { 0, NULL, 0, 0, NULL, NULL, NULL }
+};
+
+
+const ngx_http_yimen_route_t *
+ngx_http_yimen_route_find(ngx_uint_t method, struct ym_str path,
+    struct ym_str params[2], ngx_uint_t *ret_allowed)
+{
+    ngx_uint_t                     allowed;
+    const ngx_http_yimen_route_t  *route;
+
+    allowed = 0;
+
+    if (method == NGX_HTTP_HEAD) {
+        method = NGX_HTTP_GET;
+    }
+
+    for (route = ngx_http_yimen_routes; route->path != NULL; route++) {
+
+        if (!ngx_http_yimen_route_match(route->path, path, params)) {
+            continue;
+        }
+
+        if (route->method == method) {
+            return route;
+        }
+
+        allowed |= route->method;
+    }
+
+    if (allowed & NGX_HTTP_GET) {
+        allowed |= NGX_HTTP_HEAD;
+    }
+
+    *ret_allowed = allowed;
+
+    return NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_yimen_route_match(const char *pattern, struct ym_str path,
+    struct ym_str params[2])
+{
+    size_t      i, from;
+    ngx_uint_t  n;
+
+    n = 0;
+    i = 0;
+
+    while (*pattern != '\0') {
+
+        if (*pattern == '{') {
+            from = i;
+
+            while (i < path.n && path.p[i] != '/') {
+                i++;
+            }
+
+            if (i == from) {
+                return 0;
+            }
+
+            params[n++] = (struct ym_str){ path.p + from, i - from };
+            pattern = ngx_strchr(pattern, '}') + 1;
+            continue;
+        }
+
+        if (i == path.n || path.p[i] != *pattern) {
+            return 0;
+        }
+
+        i++;
+        pattern++;
+    }
+
+    return i == path.n;
+}
+
+
+void
+ngx_http_yimen_route_methods(ngx_uint_t methods, struct ym_buf *out)
+{
+    ngx_uint_t  i;
+
+    static const struct {
+        ngx_uint_t   bit;
+        const char  *name;
+    } names[] = {
+        { NGX_HTTP_GET, "GET" }, { NGX_HTTP_HEAD, "HEAD" },
+        { NGX_HTTP_POST, "POST" }, { NGX_HTTP_PATCH, "PATCH" }
+    };
+
+    for (i = 0; i < YM_COUNT(names); i++) {
+
+        if (!(methods & names[i].bit)) {
+            continue;
+        }
+
+        if (out->n) {
+            ym_buf_adds(out, ", ");
+        }
+
+        ym_buf_adds(out, names[i].name);
+    }
+}

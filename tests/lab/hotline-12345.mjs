@@ -159,7 +159,6 @@ export async function start() {
         store, stop: () => host.stop(), settled: () => host.changing,
         site: {
             title: '12345热线', transport: 'soap', endpoint: `http://127.0.0.1:${port}${PATH}`, charset: 'utf-8', secrets, vars,
-            connection: { no_chunked: true },
         },
     };
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The store's contract: names of the Redis Functions, their arguments and replies. The library is
- * one text: core/ym_store.lua and the core/ym_store_*.lua after it, in name order. Plain text on purpose: no Redis header here. docs/delivery.md draws the states.
+ * one text: core/ym_store.lua and the core/ym_store_*.lua after it, in name order. Plain text on
+ * purpose: no Redis header here. docs/delivery.md draws the states.
  *
  * Every call is `FCALL <name> 1 {sN} <arguments…>`: the one key is the shard's tag, and every key
  * the function touches carries it, so a record and all its deliveries live in one slot. A record's
@@ -51,7 +52,7 @@
 /*
  * (id, envelope, type, owner, org, area, idem, body_digest, n, [system, initial]×n, k, [key, digest]×k)
  * initial: "q" or "h" (hand-off systems). idem: "" or hex digest of client and key. key, digest: search keys.
- * → ["created", id] | ["replayed", id, created_ms] | ["mismatch", id]
+ * → ["created", id, created_ms] | ["replayed", id, created_ms] | ["mismatch", id]
  * An id that is already there answers "replayed" too: a repeated call makes no second record.
  * Redis itself answers -OOM above maxmemory: 503.
  */

@@ -15,29 +15,36 @@ local IDEMPOTENCY_DAYS = 30
 local GROUP = 'w'
 local SYSTEMS_MAX = 64
 local BATCH_MAX = 1000         -- items per call: Lua's C stack ends unpack() at about 8000
-local CHUNK = 78               -- ids per map chunk: 78 × 26 bytes fill a 2 KB allocation
+local CHUNK = 39               -- ids per map chunk: 39 × 26 bytes fill a 1 KB allocation
 local STRAY_MAX = 2000         -- ms an id may stray from the clock and still stand in the streams
 local KEY_LIST_MAX = 40        -- records per search key kept as a list; more make it a stream
 local DIRECT_MAX = 2000        -- candidates a listing takes from sorted sets rather than an index
 local LEASE_MAX = 900000       -- ms: no attempt of a living worker lasts longer
-local AREA_LEVELS = { 12, 9, 6 } -- digits of an area code that have an index: village, town, county
+local AREA_LEVELS = { 12, 9 }  -- digits of an area code that have an index: village, town
 local EXCEPTIONAL = { r = true, u = true, j = true, x = true, h = true }
-local LETTERS = { 'q', 's', 'd', 'r', 'c', 'u', 'j', 'x', 'h', 'w' }
-local NAMES = { q = 'queued', s = 'sending', d = 'delivered', r = 'retrying', c = 'awaiting',
-    u = 'unknown', j = 'rejected', x = 'dead', h = 'handoff', w = 'withdrawn' }
+-- What is counted. U: unknown and only a person can tell. q is not: whatever stands in the stream or
+-- among the delayed and is none of s r c u is queued.
+local CLASSES = { 's', 'd', 'r', 'c', 'u', 'U', 'j', 'x', 'h', 'w' }
 local WORDS = { queued = 'q', sending = 'sc', delivered = 'd', retrying = 'r', unknown = 'u',
     rejected = 'j', dead = 'x', handoff = 'h', withdrawn = 'w' }
 local OPS = { c = 'create', u = 'update', w = 'withdraw' }
 local BASE32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
 -- While the library loads there are no globals at all; the first call binds these.
-local call, floor, max, min, sub, match, find, gmatch, pack, unpack_msg
+local call, floor, max, min, sub, match, find, gmatch, byte, pack, unpack_msg, unpack_some
+local DIGIT, SMALL = {}, {}
 
 local function bind()
     call = redis.call
     floor, max, min = math.floor, math.max, math.min
-    sub, match, find, gmatch = string.sub, string.match, string.find, string.gmatch
-    pack, unpack_msg = cmsgpack.pack, cmsgpack.unpack
+    sub, match, find, gmatch, byte = string.sub, string.match, string.find, string.gmatch, string.byte
+    pack, unpack_msg, unpack_some = cmsgpack.pack, cmsgpack.unpack, cmsgpack.unpack_limit
+    for i = 1, #BASE32 do
+        DIGIT[byte(BASE32, i)] = i - 1
+    end
+    for i = 0, 255 do
+        SMALL[i] = string.format('%d', i)
+    end
 end
 
 -- Functions that must work when memory is full, so that the queues can drain, say allow-oom.
@@ -60,12 +67,12 @@ local function fail(what)
 end
 
 local function text(n)
-    return string.format('%.0f', n)
+    return SMALL[n] or string.format('%.0f', n)
 end
 
 local function integer(s, low, high, what)
-    local n = s and match(s, '^%-?%d+$') and tonumber(s)
-    if not n or n < low or n > high then
+    local n = s and tonumber(s)
+    if not n or n < low or n > high or n % 1 ~= 0 then
         fail(what .. ' is no whole number in its bounds')
     end
     return n
@@ -90,9 +97,9 @@ local function check_system(s)
 end
 
 local function id_time(id)
-    local n = 0
+    local n, digits = 0, { byte(id, 1, 10) }
     for i = 1, 10 do
-        n = n * 32 + find(BASE32, sub(id, i, i), 1, true) - 1
+        n = n * 32 + DIGIT[digits[i]]
     end
     return n
 end
@@ -108,64 +115,84 @@ local function id_floor(ms)
     return table.concat(out) .. '0000000000000000'
 end
 
--- Hex digest → its first `bytes` bytes. Anything else stays as it is.
-local function binary(hex, bytes)
-    if #hex < bytes * 2 or find(hex, '%X') then
-        return hex
-    end
-    local out = {}
-    for i = 1, bytes * 2, 8 do
-        out[#out + 1] = struct.pack('>I4', tonumber(sub(hex, i, i + 7), 16))
-    end
-    return table.concat(out)
-end
-
-local function hex(bytes)
-    return (string.gsub(bytes, '.', function(c) return string.format('%02x', string.byte(c)) end))
-end
-
--- A digest as it is stored: 32 bytes for SHA-256 in hex, else the text itself.
+-- A SHA-256 in hex is stored in 34 bytes: five numbers of 13, 13, 13, 13 and 12 hex digits, which a
+-- double holds. Any other text is stored as it is.
 local function digest_in(s)
-    return #s == 64 and binary(s, 32) or s
+    if #s ~= 64 or find(s, '[^0-9a-f]') then
+        return s
+    end
+    return struct.pack('>I7I7I7I7I6', tonumber(sub(s, 1, 13), 16), tonumber(sub(s, 14, 26), 16),
+        tonumber(sub(s, 27, 39), 16), tonumber(sub(s, 40, 52), 16), tonumber(sub(s, 53), 16))
 end
 
 local function digest_out(s)
-    return #s == 32 and hex(s) or s
+    if #s ~= 34 then
+        return s
+    end
+    return string.format('%013x%013x%013x%013x%012x', struct.unpack('>I7I7I7I7I6', s))
 end
 
 -- Packed values -----------------------------------------------------------------------------------
 
 local function load_meta(packed)
-    local t, o, g, a, c, u, v, w, n = unpack_msg(packed)
+    local v, w, n, c, u, t, o, g, a = unpack_msg(packed)
     return { type = t, owner = o, org = g, area = a, created = c, updated = u > 0 and u or c,
         revision = v, withdrawn = w, serial = n }
 end
 
+-- Only what moving a delivery needs.
+local function load_head(packed)
+    local _, v, w, n, c = unpack_some(packed, 4)
+    return { created = c, revision = v, withdrawn = w, serial = n }
+end
+
 local function pack_meta(m)
-    return pack(m.type, m.owner, m.org, m.area, m.created, m.updated == m.created and 0 or m.updated,
-        m.revision, m.withdrawn, m.serial)
+    return pack(m.revision, m.withdrawn, m.serial, m.created, m.updated == m.created and 0 or m.updated,
+        m.type, m.owner, m.org, m.area)
 end
 
 -- letter · has: revision the system holds · tries, looks: attempts and lookups counted ·
--- at: clock part of its entry in the stream, 0 none · epoch: of the worker that has it in flight, 0
+-- entry: its entry in the stream, '' none, nil the one it was accepted with · epoch: of the worker that has it in flight, 0
 -- none · seq: rises with every claim and every fence · sent, rev, op: the last attempt's time,
 -- revision, operation (c u w) · due: 0 none, -1 only a person · number, digest, problem ·
 -- hand: 1 = the system has no interface · wd: withdrawal 1 by operation, 2 by hand
-local function load(packed, created)
+-- was: what it is counted as
+local function class(d)
+    return d.letter == 'u' and d.due == -1 and 'U' or d.letter
+end
+
+local function load(packed)
     if #packed == 1 then -- a new one: nothing happened yet
-        local ready = packed == 'q'
-        return { letter = packed, has = 0, tries = 0, at = ready and created or 0, epoch = 0, seq = 0,
-            sent = 0, rev = 0, due = 0, op = 'c', number = '', digest = '', problem = '',
-            hand = ready and 0 or 1, wd = 0, looks = 0 }
+        local hand = packed == 'h'
+        return { letter = packed, was = packed, has = 0, tries = 0, entry = hand and '' or nil, epoch = 0,
+            seq = 0, sent = 0, rev = 0, due = 0, op = 'c', number = '', digest = '', problem = '',
+            hand = hand and 1 or 0, wd = 0, looks = 0 }
     end
-    local l, h, t, at, e, q, s, r, d, o, n, g, p, k, w, y = unpack_msg(packed)
-    return { letter = l, has = h, tries = t, at = at, epoch = e, seq = q, sent = s, rev = r, due = d,
-        op = o, number = n, digest = g, problem = p, hand = k, wd = w, looks = y }
+    local l, h, t, i, e, q, s, r, d, o, n, g, p, k, w, y = unpack_msg(packed)
+    return { letter = l, was = l == 'u' and d == -1 and 'U' or l, has = h, tries = t, entry = i, epoch = e,
+        seq = q, sent = s, rev = r, due = d, op = o, number = n or '', digest = g or '',
+        problem = p or '', hand = k or 0, wd = w or 0, looks = y or 0 }
 end
 
 local function pack_delivery(d)
-    return pack(d.letter, d.has, d.tries, d.at, d.epoch, d.seq, d.sent, d.rev, d.due, d.op, d.number,
+    if d.problem == '' and d.hand == 0 and d.wd == 0 and d.looks == 0 then
+        if d.number == '' and d.digest == '' then
+            return pack(d.letter, d.has, d.tries, d.entry or '', d.epoch, d.seq, d.sent, d.rev, d.due, d.op)
+        end
+        return pack(d.letter, d.has, d.tries, d.entry or '', d.epoch, d.seq, d.sent, d.rev, d.due, d.op, d.number,
+            d.digest)
+    end
+    return pack(d.letter, d.has, d.tries, d.entry or '', d.epoch, d.seq, d.sent, d.rev, d.due, d.op, d.number,
         d.digest, d.problem, d.hand, d.wd, d.looks)
+end
+
+-- With the entry it was accepted with filled in, for whoever moves it.
+local function load_placed(packed, m)
+    local d = load(packed)
+    if not d.entry then
+        d.entry = string.format('%.0f-%.0f', m.created, m.serial)
+    end
+    return d
 end
 
 -- The context: one per call -----------------------------------------------------------------------
@@ -176,7 +203,7 @@ local function wall()
 end
 
 local function open(p)
-    return { p = p, now = wall(), chunks = {}, counts = {}, shadow = {}, upto = {}, add = {},
+    return { p = p, r = p .. ':r:', now = wall(), chunks = {}, counts = {}, upto = {}, add = {},
         zadd = {}, zrem = {}, done = {} }
 end
 
@@ -184,12 +211,12 @@ local function id_of(ctx, serial)
     local chunk = floor(serial / CHUNK)
     local ids = ctx.chunks[chunk]
     if not ids then
-        ids = call('GET', ctx.p .. ':id:' .. chunk) or ''
+        ids = call('GET', ctx.p .. ':id:' .. text(chunk)) or ''
         ctx.chunks[chunk] = ids
     end
     local from = (serial % CHUNK) * 26
     local id = sub(ids, from + 1, from + 26)
-    return #id == 26 and string.byte(id) ~= 0 and id or nil
+    return #id == 26 and byte(id) ~= 0 and id or nil
 end
 
 local function push(lists, key, a, b)
@@ -227,16 +254,28 @@ local function turn(ctx, system, d, serial, letter)
     if old == letter then
         return
     end
-    count(ctx, system, old, -1, serial)
-    count(ctx, system, letter, 1, serial)
-    local x = ctx.p .. ':x:' .. system .. ':'
     if EXCEPTIONAL[old] then
-        push(ctx.zrem, x .. old, serial)
+        push(ctx.zrem, ctx.p .. ':x:' .. system .. ':' .. old, serial)
     end
     if EXCEPTIONAL[letter] then
-        push(ctx.zadd, x .. letter, ctx.now, serial)
+        push(ctx.zadd, ctx.p .. ':x:' .. system .. ':' .. letter, ctx.now, serial)
     end
     d.letter = letter
+end
+
+-- The delivery as it is to be stored, counted as what it has become.
+local function packed(ctx, system, d, serial)
+    local now = class(d)
+    if now ~= d.was then
+        if d.was ~= 'q' then
+            count(ctx, system, d.was, -1, serial)
+        end
+        if now ~= 'q' then
+            count(ctx, system, now, 1, serial)
+        end
+        d.was = now
+    end
+    return pack_delivery(d)
 end
 
 -- The clock part of this call's new entries: above every entry written before, whatever its serial.
@@ -248,12 +287,16 @@ local function tick(ctx)
     return ctx.tick
 end
 
+local function entry_id(ms, serial)
+    return text(ms) .. '-' .. text(serial)
+end
+
 local function rest(d, due)
-    d.at, d.epoch, d.due = 0, 0, due or 0
+    d.entry, d.epoch, d.due = '', 0, due or 0
 end
 
 local function ready(ctx, system, d, serial)
-    d.at, d.epoch, d.due = tick(ctx), 0, 0
+    d.entry, d.epoch, d.due = entry_id(tick(ctx), serial), 0, 0
     push(ctx.add, system, serial)
 end
 
@@ -265,17 +308,13 @@ local function delay(ctx, system, d, serial, ms)
     push(ctx.zadd, ctx.p .. ':z:' .. system, d.due, serial)
 end
 
-local function entry_of(d, serial)
-    return text(d.at) .. '-' .. text(serial)
-end
-
 -- Takes it out of wherever it waits or is in flight; a late settle finds another seq.
 local function fence(ctx, system, d, serial)
     if d.due > 0 then
         push(ctx.zrem, ctx.p .. ':z:' .. system, serial)
     end
-    if d.at > 0 then
-        push(ctx.done, system, entry_of(d, serial))
+    if d.entry ~= '' then
+        push(ctx.done, system, d.entry)
     end
     d.seq = d.seq + 1
     rest(d)
@@ -306,9 +345,9 @@ local function flush(ctx)
     end
     for system, serials in pairs(ctx.add) do
         table.sort(serials)
-        local key, head = p .. ':q:' .. system, text(ctx.tick) .. '-'
+        local key = p .. ':q:' .. system
         for i = 1, #serials do
-            call('XADD', key, head .. text(serials[i]), 'i', '')
+            call('XADD', key, entry_id(ctx.tick, serials[i]), 'i', '')
         end
     end
     for system, c in pairs(ctx.counts) do
@@ -361,7 +400,7 @@ local function load_record(p, id)
     h.m, h.b, h.k = nil, nil, nil
     for number, value in pairs(h) do
         number = tonumber(number)
-        rec.deliveries[number] = load(value, rec.meta.created)
+        rec.deliveries[number] = load_placed(value, rec.meta)
         rec.numbers[#rec.numbers + 1] = number
     end
     table.sort(rec.numbers)
@@ -371,21 +410,21 @@ end
 -- → id, meta, delivery of a serial in a system, or nil
 local function delivery_of(ctx, number, serial)
     local id = id_of(ctx, serial)
-    local h = id and number and call('HMGET', ctx.p .. ':r:' .. id, 'm', number)
+    local h = id and number and call('HMGET', ctx.r .. id, 'm', number)
     if not h or not h[2] then
         return nil
     end
-    local m = load_meta(h[1])
-    return id, m, load(h[2], m.created)
+    local m = load_head(h[1])
+    return id, m, load_placed(h[2], m)
 end
 
-local function store_delivery(ctx, id, number, d)
-    call('HSET', ctx.p .. ':r:' .. id, number, pack_delivery(d))
+local function store_delivery(ctx, system, id, number, m, d)
+    call('HSET', ctx.r .. id, number, packed(ctx, system, d, m.serial))
 end
 
 -- An attempt whose worker is gone: nobody knows how far it came.
 local function abandon(ctx, system, number, id, m, d)
-    push(ctx.done, system, entry_of(d, m.serial))
+    push(ctx.done, system, d.entry)
     d.seq = d.seq + 1
     if d.letter == 's' then
         d.tries, d.looks = d.tries + 1, 0
@@ -394,7 +433,7 @@ local function abandon(ctx, system, number, id, m, d)
         turn(ctx, system, d, m.serial, 'u')
     end
     ready(ctx, system, d, m.serial)
-    store_delivery(ctx, id, number, d)
+    store_delivery(ctx, system, id, number, m, d)
 end
 
 local function envelope_of(p, id, meta, latest, revision)
@@ -418,7 +457,7 @@ end
 -- Search keys: one field per key and value; few records as a packed list, many as a sorted set.
 local function key_field(name, digest)
     local sum = redis.sha1hex(name .. ':' .. digest)
-    return ':k:' .. sub(sum, 1, 3), binary(sum, 16), ':k:' .. sum
+    return ':k:' .. sub(sum, 1, 3), sub(sum, 4, 19), ':k:' .. sum
 end
 
 local function serials_of(list)
@@ -431,8 +470,8 @@ end
 
 local function created_of(ctx, serial)
     local id = id_of(ctx, serial)
-    local m = id and call('HGET', ctx.p .. ':r:' .. id, 'm')
-    return m and load_meta(m).created
+    local m = id and call('HGET', ctx.r .. id, 'm')
+    return m and load_head(m).created
 end
 
 local function index_key(ctx, name, digest, serial, created)
@@ -462,22 +501,23 @@ end
 
 -- Accept, revise, read ------------------------------------------------------------------------------
 
+-- Where a key is kept: hashes of 30 days each, so that they can expire as a whole. 80 bits of the
+-- digest name it; a client can only ever meet its own keys.
 local function idempotency_slot(p, idem, now)
-    local period = floor(now / (IDEMPOTENCY_DAYS * DAY))
-    local bucket = sub(redis.sha1hex(idem), 1, 3)
-    return period, function(i) return p .. ':i:' .. i .. ':' .. bucket end, binary(idem, 20)
+    local digest = #idem >= 23 and not find(idem, '%X') and idem or redis.sha1hex(idem)
+    return { period = floor(now / (IDEMPOTENCY_DAYS * DAY)), bucket = ':' .. sub(digest, 1, 3),
+        head = p .. ':i:', field = sub(digest, 4, 23) }
 end
 
 -- → the reply for a key that was used within its days, or nil
-local function idempotent_reply(ctx, idem, digest)
-    local period, key, field = idempotency_slot(ctx.p, idem, ctx.now)
-    for i = period, period - 1, -1 do
-        local entry = call('HGET', key(i), field)
+local function idempotent_reply(ctx, slot, digest)
+    for period = slot.period, slot.period - 1, -1 do
+        local entry = call('HGET', slot.head .. period .. slot.bucket, slot.field)
         local serial = entry and struct.unpack('>I6', entry)
         local id = serial and id_of(ctx, serial)
         local created = id and created_of(ctx, serial)
         if created and ctx.now - created < IDEMPOTENCY_DAYS * DAY then
-            if sub(entry, 7) ~= binary(digest, 16) then
+            if sub(entry, 7) ~= sub(digest, 1, 16) then
                 return { 'mismatch', id }
             end
             return { 'replayed', id, text(created) }
@@ -486,10 +526,16 @@ local function idempotent_reply(ctx, idem, digest)
     return nil
 end
 
+local function keep_idempotency(slot, serial, digest)
+    local key = slot.head .. slot.period .. slot.bucket
+    call('HSET', key, slot.field, struct.pack('>I6', serial) .. sub(digest, 1, 16))
+    call('PEXPIREAT', key, text((slot.period + 2) * IDEMPOTENCY_DAYS * DAY), 'NX')
+end
+
 -- Listing indexes hold an entry <created>-<serial>. Ids may stray a little from the store's clock; by
 -- how much is kept, so that a listing knows when it has seen every id above a given one.
-local function index_record(ctx, id, m, clock)
-    local p, entry = ctx.p, text(m.created) .. '-' .. text(m.serial)
+local function index_record(ctx, id, m, entry, clock)
+    local p = ctx.p
     local ahead = m.created - id_time(id)
     if ahead > STRAY_MAX or ahead < -STRAY_MAX then
         call('ZADD', p .. ':ix:late', 0, id)
@@ -501,7 +547,6 @@ local function index_record(ctx, id, m, clock)
         call('HSET', p .. ':c', 'b', -ahead)
     end
     call('XADD', p .. ':ix:a', entry, 'i', '')
-    call('XADD', p .. ':ix:t:' .. m.type, entry, 'i', '')
     call('XADD', p .. ':ix:o:' .. m.owner, entry, 'i', '')
     for _, level in ipairs(AREA_LEVELS) do
         if #m.area >= level then
@@ -511,11 +556,11 @@ local function index_record(ctx, id, m, clock)
 end
 
 local function map_record(p, serial, id)
-    local key, slot = p .. ':id:' .. floor(serial / CHUNK), serial % CHUNK
+    local key, slot = p .. ':id:' .. text(floor(serial / CHUNK)), serial % CHUNK
     if slot == 0 or serial == 1 then -- the whole chunk at once: no slack from growing
         call('SETRANGE', key, CHUNK * 26 - 1, '\0')
     end
-    call('SETRANGE', key, slot * 26, id)
+    call('SETRANGE', key, text(slot * 26), id)
 end
 
 local function numbers_of(p, systems)
@@ -561,24 +606,36 @@ local function target_list(a, at)
     return targets, names, after
 end
 
+local function enqueue(p, targets, names, entry, created, serial)
+    for i, system in ipairs(names) do
+        if targets[i][2] == 'q' then
+            call('XADD', p .. ':q:' .. system, entry, 'i', '')
+        else
+            call('ZADD', p .. ':x:' .. system .. ':h', created, serial)
+            call('HINCRBY', p .. ':n:' .. system, 'h', 1)
+        end
+    end
+end
+
 local function accept(p, a)
-    local id, envelope = check_id(a[1]), a[2]
+    local id, envelope, idem = check_id(a[1]), a[2], a[7]
     local targets, names, at = target_list(a, 9)
     local keys, after = pair_list(a, at, SYSTEMS_MAX, 'keys')
     if #a ~= after - 1 or envelope == '' or a[3] == '' then
         fail('bad accept')
     end
-    local ctx, key = open(p), p .. ':r:' .. id
-    local c = call('HMGET', p .. ':c', 'n', 'l', 'a', 'b')
-    local there = a[7] ~= '' and idempotent_reply(ctx, a[7], a[8])
+    local ctx = open(p)
+    local slot = idem ~= '' and idempotency_slot(p, idem, ctx.now)
+    local there = slot and idempotent_reply(ctx, slot, a[8])
     if there then
         return there
     end
-    there = call('HGET', key, 'm')
+    there = call('HGET', ctx.r .. id, 'm')
     if there then
-        return { 'replayed', id, text(load_meta(there).created) }
+        return { 'replayed', id, text(load_head(there).created) }
     end
 
+    local c = call('HMGET', p .. ':c', 'n', 'l', 'a', 'b')
     local serial, created = tonumber(c[1] or 0) + 1, max(ctx.now, tonumber(c[2] or 0))
     local m = { type = a[3], owner = a[4], org = a[5], area = a[6], created = created,
         updated = created, revision = 1, withdrawn = 0, serial = serial }
@@ -586,28 +643,20 @@ local function accept(p, a)
     for i, target in ipairs(targets) do
         fields[2 * i - 1], fields[2 * i] = numbers[i], target[2]
     end
-    call('HSET', p .. ':c', 'n', serial, 'l', created)
-    call('HSET', key, 'm', pack_meta(m), 'b', envelope, unpack(fields))
+    local serial_text, created_text = text(serial), text(created)
+    local entry = created_text .. '-' .. serial_text
+    call('HSET', p .. ':c', 'n', serial_text, 'l', created_text)
+    call('HSET', ctx.r .. id, 'm', pack_meta(m), 'b', envelope, unpack(fields))
     map_record(p, serial, id)
-    local entry = text(created) .. '-' .. text(serial)
-    for _, target in ipairs(targets) do
-        if target[2] == 'q' then
-            call('XADD', p .. ':q:' .. target[1], entry, 'i', '')
-        else
-            call('ZADD', p .. ':x:' .. target[1] .. ':h', created, serial)
-        end
-        call('HINCRBY', p .. ':n:' .. target[1], target[2], 1)
-    end
-    index_record(ctx, id, m, { a = tonumber(c[3] or 0), b = tonumber(c[4] or 0) })
+    enqueue(p, targets, names, entry, created_text, serial_text)
+    index_record(ctx, id, m, entry, { a = tonumber(c[3] or 0), b = tonumber(c[4] or 0) })
     for _, pair in ipairs(keys) do
         index_key(ctx, pair[1], pair[2], serial, created)
     end
-    if a[7] ~= '' then
-        local period, slot, field = idempotency_slot(p, a[7], ctx.now)
-        call('HSET', slot(period), field, struct.pack('>I6', serial) .. binary(a[8], 16))
-        call('PEXPIREAT', slot(period), (period + 2) * IDEMPOTENCY_DAYS * DAY, 'NX')
+    if slot then
+        keep_idempotency(slot, serial, a[8])
     end
-    return { 'created', id }
+    return { 'created', id, text(created) }
 end
 
 -- The end of everything that leaves a system with what it has: is more wanted of it?
@@ -682,7 +731,7 @@ local function revise(p, a)
     for _, number in ipairs(rec.numbers) do
         local d = rec.deliveries[number]
         if revise_delivery(ctx, id, names[number], d, m, by) then
-            push(fields, 'f', text(number), pack_delivery(d))
+            push(fields, 'f', text(number), packed(ctx, names[number], d, m.serial))
         end
     end
     local indexed = {}
@@ -760,7 +809,7 @@ local function withdraw(p, a)
     for _, number in ipairs(rec.numbers) do
         local d = rec.deliveries[number]
         withdraw_delivery(ctx, id, names[number], d, m, who, listed[names[number]])
-        push(fields, 'f', text(number), pack_delivery(d))
+        push(fields, 'f', text(number), packed(ctx, names[number], d, m.serial))
     end
     call('HSET', p .. ':r:' .. id, 'm', pack_meta(m), unpack(fields.f or {}))
     audit(ctx, who.by, 'withdraw', id, '', who.why)

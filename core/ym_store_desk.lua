@@ -10,8 +10,8 @@ local function pick(p, id, system)
     if not h or not h[2] then
         return nil
     end
-    local m = load_meta(h[1])
-    return ctx, number, m, load(h[2], m.created)
+    local m = load_head(h[1])
+    return ctx, number, m, load_placed(h[2], m)
 end
 
 local function requeue(ctx, system, d, m)
@@ -32,7 +32,7 @@ local function retry(p, a)
         return { 'refused', d.letter }
     end
     requeue(ctx, a[2], d, m)
-    store_delivery(ctx, a[1], number, d)
+    store_delivery(ctx, a[2], a[1], number, m, d)
     audit(ctx, a[3], 'retry', a[1], a[2], a[4] or '')
     flush(ctx)
     return { 'queued' }
@@ -83,7 +83,7 @@ local function resolve(p, a)
     end
     local entry = audit(ctx, a[5], 'resolve ' .. a[3], a[1], a[2], a[6])
     act(ctx, a[2], d, m, a[4], entry)
-    store_delivery(ctx, a[1], number, d)
+    store_delivery(ctx, a[2], a[1], number, m, d)
     flush(ctx)
     return { 'resolved', d.letter }
 end
@@ -122,7 +122,7 @@ local function replay(p, a)
             moved = moved + 1
             if not dry then
                 requeue(ctx, system, d, m)
-                store_delivery(ctx, id, number, d)
+                store_delivery(ctx, system, id, number, m, d)
                 audit(ctx, a[5], 'replay', id, system, a[6])
             end
         end
@@ -237,16 +237,18 @@ local function systems(p, a)
 end
 
 local function counts_of(p, name)
-    local line = { name }
-    local values = call('HMGET', p .. ':n:' .. name, 'attempts', 'ok', unpack(LETTERS))
-    for i, letter in ipairs(LETTERS) do
-        line[#line + 1], line[#line + 2] = NAMES[letter], values[i + 2] or '0'
+    local c, key = {}, p .. ':q:' .. name
+    local values = call('HMGET', p .. ':n:' .. name, 'attempts', 'ok', unpack(CLASSES))
+    for i, class_ in ipairs(CLASSES) do
+        c[class_] = tonumber(values[i + 2] or 0)
     end
-    local oldest = call('XRANGE', p .. ':q:' .. name, '-', '+', 'COUNT', 1)
-    line[#line + 1], line[#line + 2] = 'attempts', values[1] or '0'
-    line[#line + 1], line[#line + 2] = 'ok', values[2] or '0'
-    line[#line + 1], line[#line + 2] = 'oldest_ms', oldest[1] and match(oldest[1][1], '^%d+') or '0'
-    return line
+    local placed = call('XLEN', key) + call('ZCARD', p .. ':z:' .. name)
+    local oldest = call('XRANGE', key, '-', '+', 'COUNT', 1)
+    return { name, 'queued', text(placed - c.s - c.r - c.c - c.u), 'sending', text(c.s),
+        'delivered', text(c.d), 'retrying', text(c.r), 'awaiting', text(c.c),
+        'unknown', text(c.u + c.U), 'rejected', text(c.j), 'dead', text(c.x), 'handoff', text(c.h),
+        'withdrawn', text(c.w), 'attempts', values[1] or '0', 'ok', values[2] or '0',
+        'oldest_ms', oldest[1] and match(oldest[1][1], '^%d+') or '0' }
 end
 
 local function counts(p, a)

@@ -119,8 +119,6 @@ local function list_sources(f)
         return { { key = ':ix:o:' .. f.scope_owner } }
     elseif area_index(f.area or f.scope_area or '') ~= ':ix:a' then
         return { { key = area_index(f.area or f.scope_area) } }
-    elseif f.type then
-        return { { key = ':ix:t:' .. f.type } }
     end
     return { { key = ':ix:a' } }
 end

@@ -54,7 +54,7 @@ end
 
 -- In flight, but without its lease.
 local function mend_flight(ctx, view, id, m, d)
-    local entry = entry_of(d, m.serial)
+    local entry = d.entry
     if leased(ctx, view, entry) then
         return nil
     end
@@ -71,16 +71,15 @@ end
 
 -- Ready, but nobody will ever be offered it.
 local function mend_ready(ctx, view, id, m, d)
-    if d.at > 0 and stands(ctx, view, entry_of(d, m.serial)) then
-        local last = view.last
-        local offered = last and (d.at < last.ms or (d.at == last.ms and m.serial <= last.serial))
-        if not offered then
+    if d.entry ~= '' and stands(ctx, view, d.entry) then
+        local last, ms = view.last, tonumber(match(d.entry, '^%d+'))
+        if not last or ms > last.ms or (ms == last.ms and m.serial > last.serial) then
             return nil
         end
-        push(ctx.done, view.name, entry_of(d, m.serial))
+        push(ctx.done, view.name, d.entry)
     end
     ready(ctx, view.name, d, m.serial)
-    store_delivery(ctx, id, view.number, d)
+    store_delivery(ctx, view.name, id, view.number, m, d)
     return 'requeued'
 end
 
@@ -112,12 +111,14 @@ local function mend_delivery(ctx, view, id, m, d)
             note(ctx, 'mark_restored', id, view.name)
         end
     end
-    view.shadow[d.letter] = (view.shadow[d.letter] or 0) + 1
+    if d.was ~= 'q' then
+        view.shadow[d.was] = (view.shadow[d.was] or 0) + 1
+    end
 end
 
 -- The recount: a shadow of every counter, kept right behind the page by count() itself.
 local function recount_start(ctx, view)
-    for _, letter in ipairs(LETTERS) do
+    for _, letter in ipairs(CLASSES) do
         call('HDEL', ctx.p .. ':n:' .. view.name, '~' .. letter)
     end
     call('HSET', ctx.p .. ':n:' .. view.name, 'upto', 1)
@@ -141,7 +142,7 @@ local function recount_end(ctx, view, to)
     if view.upto ~= to then
         return
     end
-    for _, letter in ipairs(LETTERS) do
+    for _, letter in ipairs(CLASSES) do
         local h = call('HMGET', key, letter, '~' .. letter)
         if tonumber(h[1] or 0) ~= tonumber(h[2] or 0) then
             call('HSET', key, letter, h[2] or '0')
@@ -190,9 +191,8 @@ local function stream_page(ctx, system, number, after, most)
     local page = call('XRANGE', key, '(' .. after, '+', 'COUNT', most)
     for _, e in ipairs(page) do
         seen = e[1]
-        local ms, serial = match(seen, '^(%d+)%-(%d+)$')
-        local id, _, d = delivery_of(ctx, number, tonumber(serial))
-        if not d or d.at ~= tonumber(ms) then
+        local id, _, d = delivery_of(ctx, number, tonumber(match(seen, '%d+$')))
+        if not d or d.entry ~= seen then
             push(ctx.done, system, seen)
             note(ctx, 'stale_entry', id or '', system)
         end

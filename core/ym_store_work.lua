@@ -49,8 +49,9 @@ local function operation(d, m)
     return d.has == 0 and 'c' or 'u'
 end
 
+-- Starts an attempt or a look.
 local function take(ctx, job, entry, id, d, m, latest)
-    local op, revision, attempt = operation(d, m), nil, nil
+    local op, look = operation(d, m), false
     if not op then
         push(ctx.done, job.system, entry)
         onward(ctx, job.system, d, m.serial, m)
@@ -58,47 +59,50 @@ local function take(ctx, job, entry, id, d, m, latest)
     end
     d.epoch, d.seq = job.epoch, d.seq + 1
     if op == 'l' then
-        revision, attempt = d.rev, d.looks + 1
+        look = true
     else
-        revision, attempt = m.revision, d.tries + 1
-        if job.each and op ~= 'w' then
-            revision = d.has + 1
-        end
         turn(ctx, job.system, d, m.serial, 's')
-        d.op, d.sent, d.rev = op, ctx.now, revision
+        d.op, d.sent, d.rev = op, ctx.now, m.revision
+        if job.each and op ~= 'w' then
+            d.rev = d.has + 1
+        end
     end
-    return { entry, id, OPS[op] or 'lookup', job.epoch .. '.' .. d.seq, text(attempt), d.number,
-        text(d.has), text(revision), text(d.sent), m.type, m.owner, m.org, m.area, text(m.created),
-        text(m.updated), envelope_of(ctx.p, id, m, latest, revision),
-        op == 'l' and OPS[d.op] or '', op == 'l' and d.letter or '' }
+    local created = m.created == job.last_ms and job.last_text or text(m.created)
+    job.last_ms, job.last_text = m.created, created
+    return { entry, id, OPS[op] or 'lookup', job.token .. text(d.seq),
+        text(look and d.looks + 1 or d.tries + 1), d.number, text(d.has), text(d.rev),
+        look and text(d.sent) or job.now, m.type, m.owner, m.org, m.area, created,
+        m.updated == m.created and created or text(m.updated),
+        d.rev == m.revision and latest or envelope_of(ctx.p, id, m, latest, d.rev),
+        look and OPS[d.op] or '', look and d.letter or '' }
 end
 
 local function claim_entry(ctx, job, entry)
     local ms, serial = match(entry, '^(%d+)%-(%d+)$')
     local id = id_of(ctx, tonumber(serial))
-    local h = id and call('HMGET', ctx.p .. ':r:' .. id, 'm', 'b', job.number)
+    local h = id and call('HMGET', ctx.r .. id, 'm', 'b', job.number)
     if not h or not h[3] then
         push(ctx.done, job.system, entry)
         return nil
     end
     local m = load_meta(h[1])
-    local d = load(h[3], m.created)
-    if d.at ~= tonumber(ms) then
+    local d = load(h[3])
+    if d.entry ~= entry and (d.entry or m.created ~= tonumber(ms)) then
         push(ctx.done, job.system, entry) -- an entry its delivery does not know
         return nil
     end
+    d.entry = entry
     if d.epoch > 0 then -- offered again after a lost group, while an attempt is in flight
         if d.epoch == job.epoch then
             return nil
         end
-        d.looks = d.letter == 's' and 0 or d.looks
         if d.letter == 's' then
-            d.tries = d.tries + 1
+            d.tries, d.looks = d.tries + 1, 0
             turn(ctx, job.system, d, m.serial, 'u')
         end
     end
     local item = take(ctx, job, entry, id, d, m, h[2])
-    call('HSET', ctx.p .. ':r:' .. id, job.number, pack_delivery(d))
+    call('HSET', ctx.r .. id, job.number, packed(ctx, job.system, d, m.serial))
     return item
 end
 
@@ -114,8 +118,9 @@ local function claim(p, a)
     if not owned then
         return { 'fenced' }
     end
-    local job = { system = system, number = number, epoch = tonumber(a[3]), each = a[5] == '1' }
-    local out = { 'ok', text(ctx.now), '0' }
+    local job = { system = system, number = number, epoch = tonumber(a[3]), each = a[5] == '1',
+        token = a[3] .. '.', now = text(ctx.now) }
+    local out = { 'ok', job.now, '0' }
     for _, e in ipairs(read_group(ctx, system, a[2], most)) do
         out[#out + 1] = claim_entry(ctx, job, e[1])
     end
@@ -222,28 +227,25 @@ function VERDICT.w(ctx, item, d, m)
     onward(ctx, item.system, d, item.serial, m)
 end
 
-local function settle_items(a, system)
+local function whole(s)
+    return s == '0' and 0 or tonumber(s)
+end
+
+-- Nine arguments an item, from a[4] on; all are checked before the first one counts.
+local function check_items(a)
     if #a < 3 or (#a - 3) % 9 ~= 0 or #a > 3 + 9 * BATCH_MAX then
         fail('bad settle')
     end
-    local items = {}
     for i = 4, #a, 9 do
-        local item = { entry = a[i], id = check_id(a[i + 1]), token = a[i + 2], verdict = a[i + 3],
-            revision = integer(a[i + 4], 0, 1e9, 'revision'), number = a[i + 5], digest = a[i + 6],
-            delay = integer(a[i + 7], -1, 1e12, 'delay'), problem = a[i + 8], system = system }
-        if not VERDICT[item.verdict] or not match(item.entry, '^%d+%-%d+$') then
-            fail('bad verdict or entry')
+        local revision, delay_ms = whole(a[i + 4]), whole(a[i + 7])
+        if #a[i + 1] ~= 26 or not VERDICT[a[i + 3]] or not revision or revision < 0
+            or not delay_ms or delay_ms < -1 or delay_ms > 1e12 then
+            fail('bad item in settle')
         end
-        if item.delay < 0 and item.verdict ~= 'u' then
-            item.delay = 0
-        end
-        items[#items + 1] = item
     end
-    return items
 end
 
 local function apply(ctx, item, d, m)
-    local write = d.letter == 's'
     if item.number ~= '' then
         d.number = item.number
     end
@@ -254,7 +256,7 @@ local function apply(ctx, item, d, m)
         d.problem = item.problem
     end
     if item.verdict ~= 'p' then
-        if write then
+        if d.letter == 's' then
             d.tries, d.looks = d.tries + 1, 0
             count(ctx, item.system, 'attempts', 1)
         else
@@ -264,38 +266,42 @@ local function apply(ctx, item, d, m)
     VERDICT[item.verdict](ctx, item, d, m)
 end
 
-local function settle_item(ctx, item, number, epoch)
-    local key = ctx.p .. ':r:' .. item.id
+-- prefix: of this epoch's tokens
+local function settle_item(ctx, item, entry, token, number, prefix)
+    local key = ctx.r .. item.id
     local h = call('HMGET', key, 'm', number)
     if not h[2] then
         return 'fenced'
     end
-    local m = load_meta(h[1])
-    local d = load(h[2], m.created)
-    local e, s = match(item.token, '^(%d+)%.(%d+)$')
-    local mine = e == epoch and tonumber(s) == d.seq
-    if mine and d.epoch == 0 then
+    local m, d = load_head(h[1]), load(h[2])
+    if token ~= prefix .. text(d.seq) then
+        return 'fenced'
+    elseif d.epoch == 0 then
         return 'ok' -- the same item again
-    end
-    if not mine or d.epoch ~= tonumber(epoch) or item.entry ~= entry_of(d, m.serial) then
+    elseif entry ~= d.entry then
         return 'fenced'
     end
     item.serial = m.serial
-    push(ctx.done, item.system, item.entry)
+    push(ctx.done, item.system, entry)
     apply(ctx, item, d, m)
-    call('HSET', key, number, pack_delivery(d))
+    call('HSET', key, number, packed(ctx, item.system, d, m.serial))
     return 'ok'
 end
 
 local function settle(p, a)
-    local ctx, system = open(p), check_system(a[1])
-    local items, out = settle_items(a, system), {}
+    local ctx, system, out = open(p), check_system(a[1]), {}
+    check_items(a)
     local number, owned = owner(ctx, system, a[3])
     if not owned then
         return { 'fenced' }
     end
-    for i, item in ipairs(items) do
-        out[i] = number and settle_item(ctx, item, number, a[3]) or 'fenced'
+    local prefix = a[3] .. '.'
+    local item = { system = system } -- one for all: most batches are long and plain
+    for i = 4, #a, 9 do
+        item.id, item.verdict, item.revision = a[i + 1], a[i + 3], whole(a[i + 4])
+        item.number, item.digest, item.problem = a[i + 5], a[i + 6], a[i + 8]
+        item.delay = whole(a[i + 7])
+        out[#out + 1] = number and settle_item(ctx, item, a[i], a[i + 2], number, prefix) or 'fenced'
     end
     flush(ctx)
     return out
@@ -307,10 +313,10 @@ local function due(p, a)
     local number, moved = call('HGET', p .. ':num', system), 0
     for _, serial in ipairs(call('ZRANGEBYSCORE', key, '-inf', ctx.now, 'LIMIT', 0, most)) do
         serial = tonumber(serial)
-        local id, _, d = delivery_of(ctx, number, serial)
+        local id, m, d = delivery_of(ctx, number, serial)
         if d and d.due > 0 then
             ready(ctx, system, d, serial)
-            store_delivery(ctx, id, number, d)
+            store_delivery(ctx, system, id, number, m, d)
             moved = moved + 1
         end
         push(ctx.zrem, key, serial)
@@ -335,9 +341,8 @@ local function reclaim(p, a)
         end
         for _, pending in ipairs(page) do
             local entry = pending[1]
-            local ms, serial = match(entry, '^(%d+)%-(%d+)$')
-            local id, m, d = delivery_of(ctx, number, tonumber(serial))
-            if not d or d.at ~= tonumber(ms) then
+            local id, m, d = delivery_of(ctx, number, tonumber(match(entry, '%d+$')))
+            if not d or d.entry ~= entry then
                 push(ctx.done, system, entry)
             elseif d.epoch ~= tonumber(a[3]) and taken < most then
                 lost = lost + (#call('XRANGE', key, entry, entry) == 0 and 1 or 0)

@@ -3,10 +3,17 @@
  * their own process id (their group, when they fork).
  */
 import { execFile, spawn } from 'node:child_process';
-import { accessSync, chownSync, constants, mkdtempSync, openSync, closeSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, chownSync, constants, mkdtempSync, openSync, closeSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+
+/* If the lab dies of an error of its own, neither children nor folders must stay behind. */
+const alive = new Set(), folders = new Set();
+process.on('exit', () => {
+    for (const c of alive) c.kill('SIGTERM');
+    for (const d of folders) rmSync(d, { recursive: true, force: true });
+});
 
 export const isRoot = process.getuid?.() === 0;
 
@@ -22,6 +29,7 @@ export function accountOf(user) {
 /** A short private folder (socket paths have 107 bytes), owned by the account. */
 export function shortDir(account) {
     const dir = mkdtempSync(join(tmpdir(), 'ymlab-'));
+    folders.add(dir);
     if (account.uid !== undefined) chownSync(dir, account.uid, account.gid);
     return dir;
 }
@@ -51,12 +59,6 @@ export function run(file, args, options = {}) {
         });
     });
 }
-
-/* If the lab dies of an error of its own, its children must not stay behind. */
-const alive = new Set();
-process.on('exit', () => {
-    for (const c of alive) c.kill('SIGTERM');
-});
 
 export function startChild(file, args, { log, ...options }) {
     const fd = openSync(log, 'a');

@@ -20,7 +20,7 @@ struct comp {
 
 /* Where a list of fields stands: inside an item?, how deep, and the paths of lineage so far. */
 struct place {
-    bool inside;
+    bool inside, xml; /* xml: below encode: xml, so names become element names */
     int depth;
     const char *to;      /* "Parties.Party" or "" */
     const char *pattern; /* "/data/parties/-" or "" */
@@ -159,8 +159,21 @@ static void refuse_biometric(struct comp *x, const struct ym_yaml *v)
 
 /* ---- to ---- */
 
+/* XML 1.0 §2.3 in its ASCII part; other characters are taken on trust. */
+static bool xml_name(const char *s)
+{
+    for (const char *c = s; *c != '\0'; c++) {
+        unsigned char b = (unsigned char)*c;
+        bool more = c != s && (isdigit(b) || b == '-' || b == '.');
+        if (b < 0x80 && !isalpha(b) && b != '_' && b != ':' && !more) {
+            return false;
+        }
+    }
+    return s[0] != '\0';
+}
+
 /* Splits at dots; "\." is a dot of the name itself. */
-static void to_split(struct comp *x, struct ym_node *n, const struct ym_yaml *v)
+static void to_split(struct comp *x, struct ym_node *n, const struct ym_yaml *v, bool xml)
 {
     const char *c = v->text.p;
     size_t dots = 1;
@@ -191,8 +204,12 @@ static void to_split(struct comp *x, struct ym_node *n, const struct ym_yaml *v)
             say(x, v, "to: a path of names joined by dots; @name only at its end");
             return;
         }
-        if (parts[i][0] == '#') {
-            say(x, v, "to: a name cannot begin with #");
+        if (parts[i][0] == '#' && (strcmp(parts[i], "#text") != 0 || i + 1 < k)) {
+            say(x, v, "to: a name cannot begin with #, except #text at the end");
+            return;
+        }
+        if (xml && parts[i][0] != '#' && !xml_name(parts[i] + attribute)) {
+            say(x, v, "to: below encode: xml this must be an XML name");
             return;
         }
     }
@@ -498,6 +515,9 @@ static void group_encode(struct comp *x, struct ym_node *n, const struct ym_yaml
     n->encode = (enum ym_encode)choice(x, field, "encode", words, "json and xml");
     n->cdata = yes(x, field, "cdata");
     n->root = root != NULL ? root->text.p : NULL;
+    if (n->encode == YM_ENCODE_XML && root != NULL && !xml_name(n->root)) {
+        say(x, root, "root must be an XML name");
+    }
     if (n->encode == YM_ENCODE_XML && root == NULL) {
         say(x, field, "encode: xml needs root: the name of its outermost element");
     }
@@ -527,7 +547,7 @@ static void group(struct comp *x, struct ym_node *n, const struct ym_yaml *field
                   const struct place *at, const char *to)
 {
     const struct ym_yaml *when = ym_yaml_get(field, "when");
-    struct place in = {at->inside, at->depth + 1, to, at->pattern};
+    struct place in = {at->inside, at->xml, at->depth + 1, to, at->pattern};
     n->source = YM_SRC_FIELDS;
     group_refuse(x, field);
     group_over(x, n, field, at);
@@ -546,6 +566,7 @@ static void group(struct comp *x, struct ym_node *n, const struct ym_yaml *field
         in.inside = true;
         in.pattern = join_path(x, join_path(x, head, "", n->over->text), "/", "-");
     }
+    in.xml = at->xml || n->encode == YM_ENCODE_XML;
     fields(x, ym_yaml_get(field, "fields"), &in, &n->kids, &n->kid_count);
     n->wanted = n->required || wanted(n->kids, n->kid_count);
 }
@@ -625,7 +646,7 @@ static void field_one(struct comp *x, struct ym_node *n, const struct ym_yaml *f
     }
     if (to != NULL) {
         refuse_biometric(x, to);
-        to_split(x, n, to);
+        to_split(x, n, to, at->xml);
         path = join_path(x, at->to, ".", to->text.p);
     }
     n->required = yes(x, field, "required");
@@ -709,7 +730,7 @@ ym_status ym_map_compile_env(const struct ym_yaml *list, const struct ym_map_env
                              struct ym_arena *a, const struct ym_map **ret, struct ym_diag *d)
 {
     struct comp x = {.env = env, .a = a, .d = d};
-    struct place top = {false, 0, "", ""};
+    struct place top = {false, false, 0, "", ""};
     struct ym_map *m = get(&x, sizeof(*m));
     if (m == NULL) {
         return x.rc;

@@ -65,7 +65,11 @@ static void element(struct ym_buf *out, const char *name, const json_t *v)
     if (json_is_object(v)) {
         json_object_foreach((json_t *)v, key, kid)
         {
-            if (key[0] != '@') {
+            if (strcmp(key, "#text") == 0) {
+                if (ym_scalar_text(kid, buf, &s)) {
+                    text(out, s, false);
+                }
+            } else if (key[0] != '@') {
                 element(out, key, kid);
             }
         }

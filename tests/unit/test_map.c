@@ -163,6 +163,9 @@ static void test_groups(void **state)
         {"- { to: s, encode: xml, root: R, fields: [ { to: '@v', const: 'a\"b' }, { to: e, const: "
          "'<&>' } ] }",
          "{\"s\":\"<R v=\\\"a&#34;b\\\"><e>&lt;&amp;&gt;</e></R>\"}"},
+        {"- { to: s, encode: xml, root: R, fields: [ { to: 'e.@v', const: 1 }, { to: 'e.#text', "
+         "const: t } ] }",
+         "{\"s\":\"<R><e v=\\\"1\\\">t</e></R>\"}"},
         {"- { to: s, encode: xml, root: R, cdata: true, fields: [ { to: p, each: /data/parties, "
          "fields: [ { to: n, from: /name } ] } ] }",
          "{\"s\":{\"#cdata\":\"<R><p><n>测试乙</n></p><p><n>测试甲</n></p></R>\"}}"},
@@ -392,6 +395,9 @@ static void test_refused(void **state)
         {"- { to: a..b, const: x }", "joined by dots"},
         {"- { to: '@a.b', const: x }", "only at its end"},
         {"- { to: '#cdata', const: x }", "cannot begin with #"},
+        {"- { to: '#text.a', const: x }", "cannot begin with #"},
+        {"- { to: p, encode: xml, root: R, fields: [ { to: a b, const: x } ] }", "an XML name"},
+        {"- { to: p, encode: xml, root: 1R, fields: [ { to: a, const: x } ] }", "an XML name"},
         {"- { to: a, const: x }\n- { to: a, const: y }",
          "2: the same place in the target is filled by line 1"},
         {"- { to: a, const: x }\n- { to: a.b, const: y }", "the same place"},

@@ -353,6 +353,18 @@ static ym_status read_source(const struct ym_reader *r, const struct ym_answer *
     return YM_OK;
 }
 
+static struct ym_str trimmed(const char *p, size_t n)
+{
+    while (n > 0 && strchr(" \t\r\n", *p) != NULL && *p != '\0') {
+        p++;
+        n--;
+    }
+    while (n > 0 && strchr(" \t\r\n", p[n - 1]) != NULL && p[n - 1] != '\0') {
+        n--;
+    }
+    return (struct ym_str){p, n};
+}
+
 static ym_status read_value(const struct ym_reader *r, const struct ym_answer *in,
                             struct ym_arena *a, struct value *out)
 {
@@ -366,7 +378,11 @@ static ym_status read_value(const struct ym_reader *r, const struct ym_answer *i
     if (rc != YM_OK || r->match == NULL || out->text == NULL) {
         return rc;
     }
-    if (!ym_match_run(r->match, (struct ym_str){out->text, out->n}, &part)) {
+    part = (struct ym_str){out->text, out->n};
+    if (r->source != FROM_REGEX) {
+        part = trimmed(part.p, part.n); /* so that ^ and $ mean the value, not its blanks */
+    }
+    if (!ym_match_run(r->match, part, &part)) {
         out->text = NULL;
         return YM_OK;
     }
@@ -441,19 +457,11 @@ ym_status ym_reader_doc(const struct ym_reader *r, const struct ym_answer *in, e
 /* Trims; NULL when nothing is left. */
 static ym_status tidy(const struct value *v, struct ym_arena *a, const char **ret)
 {
-    const char *p = v->text;
-    size_t n = v->n;
+    struct ym_str s = trimmed(v->text, v->n);
 
-    while (n > 0 && strchr(" \t\r\n", *p) != NULL && *p != '\0') {
-        p++;
-        n--;
-    }
-    while (n > 0 && strchr(" \t\r\n", p[n - 1]) != NULL && p[n - 1] != '\0') {
-        n--;
-    }
     *ret = NULL;
-    if (n > 0) {
-        *ret = ym_arena_str(a, (struct ym_str){p, n});
+    if (s.n > 0) {
+        *ret = ym_arena_str(a, s);
         return *ret != NULL ? YM_OK : YM_ENOMEM;
     }
     return YM_OK;

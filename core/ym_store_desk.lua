@@ -17,7 +17,7 @@ end
 local function requeue(ctx, system, d, m)
     d.tries, d.looks, d.problem = 0, 0, ''
     fence(ctx, system, d, m.serial)
-    if m.withdrawn > 0 and d.has == 0 then
+    if m.withdrawn > 0 and (d.has == 0 or d.wd == 2) then
         return onward(ctx, system, d, m.serial, m)
     end
     turn(ctx, system, d, m.serial, 'q')

@@ -18,7 +18,7 @@ packages_build="gcc libc6-dev make pkg-config nginx-light nginx-dev libhiredis-d
 packages_run="nginx-light redis-server redis-tools odbc-mariadb"
 packages_lab="nodejs npm mariadb-server openssh-server openssh-client"
 packages_test="clang libclang-rt-14-dev libcmocka-dev pmccabe codespell shellcheck git
-  postgresql odbc-postgresql vsftpd json-schema-test-suite dpkg-dev procps curl valgrind"
+  postgresql odbc-postgresql vsftpd libtest-json-schema-acceptance-perl dpkg-dev procps curl valgrind"
 
 # Debian 13 names a few packages otherwise.
 debian_names() {
@@ -64,15 +64,15 @@ install_packages() {
     || die "apt-get install failed: ${missing[*]}"
 }
 
-# npm packages of tests/ and, where Debian's Node is older than 20, Node 22 from npm beside them.
+# npm packages of tests/ and, where Node is older than npm's soap wants, Node 22 from npm beside them.
 install_node() {
   keep_ca_bundle
   local tools=$top/build/tools
   mkdir -p "$tools"
   if [ -x "$tools/node_modules/.bin/node" ]; then
     export PATH="$tools/node_modules/.bin:$PATH"
-  elif [ "$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)" -lt 20 ]; then
-    note "installing Node 22 from npm (Debian's is older than 20)"
+  elif ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null; then
+    note "installing Node 22 from npm (this Node is older than 20.19)"
     (cd "$tools" && echo '{"private":true}' >package.json && npm install --no-audit --no-fund --silent node@22) \
       || die "npm could not install node@22"
     export PATH="$tools/node_modules/.bin:$PATH"

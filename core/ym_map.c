@@ -361,8 +361,12 @@ static struct value concat(struct eval *e, const struct ym_node *n)
         later = later || v.state == V_LATER;
         bad = bad || v.state == V_BAD;
     }
+    /* With a part still to come, only the length of the rest can be judged. */
+    bool more = n->call_count != 0 || n->codes != NULL || n->labels != NULL;
     if (bad) {
         v = value_of(V_BAD);
+    } else if (later && (more || n->as != YM_AS_STRING)) {
+        v = value_of(V_LATER);
     } else if (b.failed != YM_OK) {
         v = value_nomem(e);
     } else if (b.n != 0) {
@@ -646,6 +650,17 @@ static void group_over(struct eval *e, const struct ym_node *n, json_t *into)
     }
 }
 
+/* A string that is there and short enough: most fields of most checks end here. */
+static bool plainly_good(struct eval *e, const struct ym_node *n)
+{
+    if (!n->plain || e->charset != NULL) {
+        return false;
+    }
+    const json_t *j = ym_ptr_get(n->from, &e->view);
+    size_t len = j != NULL && json_is_string(j) ? json_string_length(j) : 0;
+    return len != 0 && (n->max == 0 || len <= (size_t)n->max);
+}
+
 static void walk(struct eval *e, const struct ym_node *nodes, size_t count, json_t *into)
 {
     for (size_t i = 0; i < count; i++) {
@@ -659,6 +674,9 @@ static void walk(struct eval *e, const struct ym_node *nodes, size_t count, json
             } else {
                 group_over(e, n, into);
             }
+            continue;
+        }
+        if (into == NULL && plainly_good(e, n)) {
             continue;
         }
         e->mem.p = e->scratch;

@@ -612,8 +612,11 @@ static void leaf(struct comp *x, struct ym_node *n, const struct ym_yaml *field,
     if (n->to == NULL) {
         say(x, field, "to is missing: the name of this field in the target");
     }
-    n->plain = n->source == YM_SRC_FROM && n->call_count == 0 && n->codes == NULL &&
-               n->labels == NULL && n->as == YM_AS_STRING;
+    n->plain =
+        n->source == YM_SRC_FROM && n->codes == NULL && n->labels == NULL && n->as == YM_AS_STRING;
+    for (size_t i = 0; i < n->call_count; i++) {
+        n->plain = n->plain && ym_call_keeps(&n->calls[i]);
+    }
     lineage(x, n, at, to);
 }
 

@@ -564,6 +564,12 @@ bool ym_call_joins(const struct ym_call *c)
     return c->fn->run == fn_join;
 }
 
+bool ym_call_keeps(const struct ym_call *c)
+{
+    return c->fn->run == fn_upper || c->fn->run == fn_lower || c->fn->run == fn_oneline ||
+           c->fn->run == fn_mask_id || c->fn->run == fn_mask_phone;
+}
+
 bool ym_call_cuts(const struct ym_call *c)
 {
     return c->fn->run == fn_cut;

@@ -108,6 +108,8 @@ enum ym_fn_result ym_call_run(const struct ym_call *c, const struct ym_fn_env *e
 bool ym_call_joins(const struct ym_call *c); /* takes an array of scalars */
 bool ym_call_cuts(const struct ym_call *c);  /* must follow a time function */
 bool ym_call_tells_time(const struct ym_call *c);
+/* Never fails, never lengthens, never empties, brings no new characters: the check may skip it. */
+bool ym_call_keeps(const struct ym_call *c);
 const char *
 ym_call_expects(const struct ym_call *c); /* the form it needs, for a problem's detail */
 
@@ -152,7 +154,7 @@ struct ym_node {
     bool apply_first; /* `apply` stands before `codes` or `labels`: they run in that order */
     struct ym_str def;
     bool has_def, required, cdata;
-    bool plain;  /* from a pointer, as text, nothing applied: the check's fast path */
+    bool plain;  /* from a pointer, as text, nothing applied that a check could object to */
     bool wanted; /* fields: something below is required even without an item */
     enum ym_as as;
     enum ym_empty empty;

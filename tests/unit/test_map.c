@@ -284,6 +284,14 @@ static void test_pointers(void **state)
          "too_long /summary 3"},
         {"- { to: s, encode: json, fields: [ { to: a, from: /data/none, required: true } ] }",
          "required /none"},
+        /* a part that comes later: no function may judge the rest, its length may */
+        {"- to: a\n  concat: [ { from: $ref }, { from: /data/title } ]\n  apply: [date]", ""},
+        {"- to: a\n  concat: [ { from: $ref }, { from: /data/title } ]\n  as: integer", ""},
+        {"- to: a\n  concat: [ { from: $ref }, { from: /data/title } ]\n  max: 3",
+         "too_long /title 3"},
+        /* the quick way out of the check must not skip an objection */
+        {"- { to: a, from: /data/title, apply: [oneline], max: 3 }", "too_long /title 3"},
+        {"- { to: a, from: /data/title, apply: [oneline], max: 4 }", ""},
         /* known only when it is sent */
         {"- { to: a, from: $number, required: true, max: 1, as: integer }", ""},
         {"- { to: a, from: $secret.key, required: true }", ""},

@@ -276,8 +276,10 @@ static bool http_date(const char *s, int64_t *ret_ms)
     if (at == NULL || (at - months) % 3 != 0) {
         return false;
     }
-    snprintf(iso, sizeof(iso), "%.4s-%02d-%.2sT%.8sZ", s + 12, (int)((at - months) / 3 + 1), s + 5,
-             s + 17);
+    snprintf(iso, sizeof(iso),
+             "%.4s-%02d-%.2s"
+             "T%.8sZ",
+             s + 12, (int)((at - months) / 3 + 1), s + 5, s + 17);
     return ym_time_parse(ym_str_of(iso), 0, ret_ms);
 }
 

@@ -281,7 +281,10 @@ ngx_http_yimen_copy(ngx_http_yimen_ctx_t *ctx, struct ym_str text)
         return YM_STR_NULL;
     }
 
-    ngx_memcpy(p, text.p, text.n);
+    if (text.n) {
+        ngx_memcpy(p, text.p, text.n);
+    }
+
     p[text.n] = '\0';
 
     return (struct ym_str){ p, text.n };
@@ -637,6 +640,10 @@ ngx_http_yimen_answer(ngx_http_yimen_ctx_t *ctx, ngx_uint_t status,
     if (type == NULL) {
         type = "application/json";
     }
+
+    /* If-Match is ours: it guards a PATCH, not the sending of an answer */
+
+    r->disable_not_modified = 1;
 
     r->headers_out.status = status;
     r->headers_out.content_length_n = (off_t) ctx->out.n;

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Redis, a copy of the fixture deployment and nginx with the API: what most module tests start.
+ */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Nginx, TOP } from './nginx.mjs';
+import { startRedis } from './redis-server.mjs';
+import { AUDIENCE, ISSUER, claims, makeKey, makeToken } from './tokens.mjs';
+
+export const LOCATIONS = `
+  location /api/v1/ { yimen_api on; }
+  location = /healthz { yimen_api on; }
+  location = /readyz { yimen_api on; }
+  location = /metrics { yimen_api on; }
+`;
+
+/* A folder with yimen.yaml, adapters, types and keys; change(dir) may edit it before it is used. */
+export class Deployment {
+  constructor({ redis, shards = 2, keys = [makeKey('ES256')], auth = {}, from = 'tests/data/deploy' } = {}) {
+    this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'yimen-deploy-'));
+    fs.cpSync(path.join(TOP, from), this.dir, { recursive: true });
+    this.keys = keys;
+    this.file = path.join(this.dir, 'yimen.yaml');
+    this.writeKeys();
+    this.auth = { jwks: 'jwks.json', issuer: ISSUER, audience: AUDIENCE, algorithms: '[ES256, RS256, EdDSA]', ...auth };
+    this.site = { redis, shards };
+    this.write();
+  }
+
+  writeKeys() {
+    fs.writeFileSync(path.join(this.dir, 'jwks.json'), JSON.stringify({ keys: this.keys.map((k) => k.jwk) }));
+  }
+
+  write() {
+    const auth = Object.entries(this.auth).map(([k, v]) => `  ${k}: ${/^\[/.test(v) ? v : JSON.stringify(v)}`).join('\n');
+    fs.writeFileSync(this.file, `redis: "${this.site.redis}"
+shards: ${this.site.shards}
+types_dir: types
+codes_dir: codes
+crosswalks_dir: crosswalks
+systems_dir: adapters
+sites_dir: systems
+state_dir: state
+auth:
+${auth}
+`);
+  }
+
+  edit(name, fn) {
+    const file = path.join(this.dir, name);
+    fs.writeFileSync(file, fn(fs.readFileSync(file, 'utf8')));
+  }
+
+  remove() { fs.rmSync(this.dir, { recursive: true, force: true }); }
+}
+
+/* options: redis (options of startRedis, or false), nginx (options), deploy (options), via (socket instead of Redis's) */
+export async function startGateway(options = {}) {
+  const redis = options.redis === false ? null : await startRedis(options.redis);
+  const target = options.via ? await options.via(redis?.socket) : redis.socket;
+  const deploy = new Deployment({ redis: `unix:${target}`, ...options.deploy });
+  const nginx = new Nginx({
+    server: LOCATIONS, ...options.nginx,
+    http: `yimen_catalog ${deploy.file};\n${options.nginx?.http ?? ''}`,
+  });
+  await nginx.start();
+  const key = deploy.keys[0];
+  const people = {
+    staff: ['mei', 'staff', { area: '330106003', org: 'committee-1' }],
+    other: ['bo', 'staff', { area: '330106004', org: 'committee-2' }],
+    supervisor: ['sun', 'supervisor', { area: '330106', org: 'street' }],
+    operator: ['op', 'operator', {}],
+    auditor: ['au', 'auditor', {}],
+    admin: ['root', 'admin', {}],
+  };
+  const tokens = Object.fromEntries(Object.entries(people)
+    .map(([name, [sub, roles, more]]) => [name, makeToken(key, claims(sub, roles, more))]));
+  return {
+    redis, deploy, nginx, key, tokens,
+    /* call('staff', 'GET', '/me') → under /api/v1 */
+    call: (who, method, target2, opts = {}) => nginx.request(method, target2.startsWith('/api') || opts.bare ? target2 : `/api/v1${target2}`,
+      { token: who ? (tokens[who] ?? who) : undefined, ...opts }),
+    async stop() {
+      try { await nginx.stop(); } finally {
+        deploy.remove();
+        await redis?.stop();
+      }
+    },
+  };
+}
+
+/* A note that every system of the fixture takes. */
+export const note = (more = {}) => ({
+  type: 'note',
+  data: { title: '邻里噪声', level: '1', text: '楼上夜间装修', people: [{ role: 'applicant', name: '王某', phone: '13800000000' }], ...more },
+});
+
+/*
+ * Plays a dispatcher: takes what is ready for a system on every shard and settles it with what
+ * judge({id, op, revision}) gives: {verdict, number, digest, delay, problem}.
+ */
+export async function deliver(g, system, judge) {
+  const done = [];
+  for (let shard = 0; shard < g.deploy.site.shards; shard++) {
+    const key = `{s${shard}}`;
+    const [epoch] = await g.redis.client.command('FCALL', 'ym_attach', 1, key, system, 'test');
+    await g.redis.client.command('FCALL', 'ym_due', 1, key, system, 100);
+    const [word, , , ...items] = await g.redis.client.command('FCALL', 'ym_claim', 1, key, system, 'test', epoch, 100, 0);
+    if (word !== 'ok') throw new Error(word);
+    for (const [entry, id, op, token, , , , revision] of items) {
+      const v = judge({ id, op, revision });
+      done.push(id);
+      await g.redis.client.command('FCALL', 'ym_settle', 1, key, system, 'test', epoch, entry, id, token, v.verdict,
+        v.revision ?? revision, v.number ?? '', v.digest ?? '', v.delay ?? 0, v.problem ? JSON.stringify(v.problem) : '');
+    }
+  }
+  return done;
+}

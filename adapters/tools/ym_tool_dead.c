@@ -179,7 +179,8 @@ static int run_list(const struct job *job, struct ym_catalog *c, struct ym_queue
     ym_status rc = list(job, c, q, letters, all, &err);
     if (rc != YM_OK) {
         json_decref(all);
-        return ym_tool_error(&err, job->json);
+        ym_tool_error(&err, job->json);
+        return YM_EXIT_ENV;
     }
     if (job->json) {
         ym_tool_json(
@@ -208,8 +209,8 @@ static ym_status replay_shard(const struct job *job, struct ym_queue *q, unsigne
         if (rc != YM_OK) {
             return rc;
         }
-        *ret += json_integer_value(json_array_get(reply, 0));
-        bool more = json_integer_value(json_array_get(reply, 1)) != 0;
+        *ret += number_of(json_array_get(reply, 0));
+        bool more = number_of(json_array_get(reply, 1)) != 0;
         json_decref(reply);
         *ret_more = *ret_more || (more && job->dry);
         if (!more || job->dry) {
@@ -254,7 +255,8 @@ static int run_replay(const struct job *job, struct ym_catalog *c, struct ym_que
         }
         for (unsigned shard = 0; shard < (unsigned)c->site.shards; shard++) {
             if (replay_shard(job, q, shard, argv, &n, &more, &err) != YM_OK) {
-                code = ym_tool_error(&err, job->json);
+                ym_tool_error(&err, job->json);
+                code = YM_EXIT_ENV;
                 goto done;
             }
         }

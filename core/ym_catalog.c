@@ -101,6 +101,23 @@ done:
     return rc;
 }
 
+/* "config/../adapters" reads better as "adapters"; only whole names are taken out, in place. */
+static void collapse(char *path)
+{
+    char *up;
+    while ((up = strstr(path, "/../")) != NULL) {
+        char *name = up;
+        while (name > path && name[-1] != '/') {
+            name--;
+        }
+        if (name == up || (up - name == 2 && memcmp(name, "..", 2) == 0) ||
+            (up - name == 1 && name[0] == '.')) {
+            return;
+        }
+        memmove(name, up + 4, strlen(up + 4) + 1);
+    }
+}
+
 /* Every path of the site becomes absolute or relative to the working directory, not to the file. */
 static ym_status resolve(struct ym_catalog *c)
 {
@@ -112,10 +129,12 @@ static ym_status resolve(struct ym_catalog *c)
         if ((*paths[i])[0] == '/') {
             continue;
         }
-        *paths[i] = ym_arena_printf(c->arena, "%.*s%s", n, c->file, *paths[i]);
-        if (*paths[i] == NULL) {
+        char *path = ym_arena_printf(c->arena, "%.*s%s", n, c->file, *paths[i]);
+        if (path == NULL) {
             return YM_ENOMEM;
         }
+        collapse(path);
+        *paths[i] = path;
     }
     return YM_OK;
 }

@@ -5,7 +5,9 @@
  */
 #include "ym_check_path.h"
 #include "ym_adapter_priv.h"
+#include "ym_map_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define REF_DEPTH 40 /* a chain of references longer than this is a circle */
@@ -188,12 +190,44 @@ static bool fits_some(const struct ym_catalog *c, const struct ym_system *s, con
     return false;
 }
 
+/* Where an ambiguous row's question is answered; without that place nobody could ever answer. */
+static void check_questions(const struct ym_catalog *c, const struct ym_system *s,
+                            const struct ym_code_map *m, struct ym_diag *d)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        const struct ym_code_row *row = &m->rows[i];
+        char pointer[256];
+        int n = row->ambiguous && row->ask != NULL
+                    ? snprintf(pointer, sizeof(pointer), "/extra/%s", row->ask)
+                    : 0;
+        if (n > 0 && (size_t)n < sizeof(pointer) && !fits_some(c, s, pointer)) {
+            ym_diag_add(d, m->file, row->line, 0,
+                        "ask: no record type that %s takes has \"/data%s\" for the answer", s->id,
+                        pointer);
+        }
+    }
+}
+
+static void check_maps(const struct ym_catalog *c, const struct ym_system *s,
+                       const struct ym_node *nodes, size_t n, struct ym_diag *d)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (nodes[i].codes != NULL) {
+            check_questions(c, s, nodes[i].codes, d);
+        }
+        check_maps(c, s, nodes[i].kids, nodes[i].kid_count, d);
+    }
+}
+
 void ym_check_paths(const struct ym_catalog *c, const struct ym_system *s, struct ym_diag *d)
 {
     for (size_t i = 0; i < s->operation_count; i++) {
         const struct ym_operation *op = &s->operations[i];
         for (size_t t = 0; t < op->table_count; t++) {
             bool seen = ym_adapter_table_seen(s, i, t);
+            if (!seen) {
+                check_maps(c, s, op->tables[t].map->nodes, op->tables[t].map->node_count, d);
+            }
             for (size_t k = 0; !seen && k < ym_map_leaf_count(op->tables[t].map); k++) {
                 const struct ym_map_leaf *leaf = ym_map_leaf_at(op->tables[t].map, k);
                 const char *p = leaf->pointer;

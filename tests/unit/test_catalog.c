@@ -85,6 +85,42 @@ static void test_everything_at_once(void **state)
     tree_close(&t);
 }
 
+/* A crosswalk asks a question whose answer no record can hold. */
+static void test_unanswerable(void **state)
+{
+    struct tree t;
+    (void)state;
+    tree_open(&t);
+    tree_write(&t, "adapters/alpha/ask.csv",
+               "from,to,label,ambiguous,candidates,ask,ask_zh,ask_en\n"
+               "01,1,a,yes,true=1|false=2,wage,工资?,Wage?\n");
+    char *text = tree_with(tree_adapter, "from: /data/phone, apply: [digits]",
+                           "from: /data/level, codes: ask.csv");
+    tree_write(&t, "adapters/alpha/adapter.yaml", text);
+    free(text);
+    tree_refused(&t, "alpha/ask.csv", 2, "\"/data/extra/wage\"");
+    tree_close(&t);
+}
+
+/* Paths are relative to the file, and read without detours in messages. */
+static void test_paths(void **state)
+{
+    struct tree t;
+    struct ym_catalog *c = NULL;
+    char path[128], want[128];
+    (void)state;
+    tree_open(&t);
+    tree_write(&t, "config/yimen.yaml",
+               "redis: x\ntypes_dir: ../types\ncodes_dir: ../codes\ncrosswalks_dir: ../crosswalks\n"
+               "systems_dir: ../config/../adapters\nsites_dir: ../systems\n");
+    snprintf(path, sizeof(path), "%s/config/yimen.yaml", t.dir);
+    assert_int_equal(ym_catalog_open(path, &c, &t.d), YM_OK);
+    snprintf(want, sizeof(want), "%s/adapters", t.dir);
+    assert_string_equal(c->site.systems_dir, want);
+    ym_catalog_close(c);
+    tree_close(&t);
+}
+
 static void test_missing_folder(void **state)
 {
     struct tree t;
@@ -147,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_opens),          cmocka_unit_test(test_sorted_and_hidden),
         cmocka_unit_test(test_site_keys),      cmocka_unit_test(test_everything_at_once),
+        cmocka_unit_test(test_unanswerable),   cmocka_unit_test(test_paths),
         cmocka_unit_test(test_missing_folder), cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_faults),         cmocka_unit_test(test_document),
     };

@@ -19,6 +19,8 @@ function options(argv) {
     else if (argv[i] === '--build') o.build = resolve(argv[++i]);
     else if (argv[i] === '--sql') o.sql = argv[++i];
     else if (argv[i] === '--systems') o.systems = argv[++i];
+    else if (argv[i] === '--adapters') o.adapters = resolve(argv[++i]);
+    else if (argv[i] === '--settings') o.settings = Object.fromEntries(argv[++i].split(',').map((x) => x.split('=')));
     else if (!o.part) o.part = argv[i];
     else throw new Error(`unknown argument ${argv[i]}`);
   }
@@ -149,7 +151,7 @@ function writeSites(s, lab) {
       references[name] = `file:${file}`;
     }
     const text = yaml({ enabled: 'true', endpoint: site.endpoint, secrets: Object.keys(references).length ? references : undefined,
-      settings: site.settings, connection: site.connection, vars: site.vars });
+      settings: site.transport === 'handoff' ? undefined : s.settings, connection: site.connection, vars: site.vars });
     writeFileSync(join(s.dir, 'conf', 'systems', `${id}.yaml`), text.replace(/^\n/, ''));
   }
 }
@@ -159,7 +161,7 @@ function writeConfig(s) {
   const text = yaml({
     redis: `unix:${s.redis_socket}`, shards: '2',
     types_dir: join(top, 'config/types'), codes_dir: join(top, 'config/codes'), crosswalks_dir: join(top, 'config/crosswalks'),
-    systems_dir: join(top, 'adapters/systems'), sites_dir: join(s.dir, 'conf/systems'), state_dir: join(s.dir, 'state'),
+    systems_dir: s.adapters ?? join(top, 'adapters/systems'), sites_dir: join(s.dir, 'conf/systems'), state_dir: join(s.dir, 'state'),
     auth: { jwks: join(s.dir, 'keys/jwks.json'), issuer: 'https://yimen.test', audience: 'yimen', algorithms: ['ES256'] },
   });
   writeFileSync(s.config, text.replace(/^\n/, ''));
@@ -196,7 +198,8 @@ async function up(o) {
   rmSync(o.dir, { recursive: true, force: true });
   for (const d of ['log', 'redis', 'lab', 'nginx', 'state', 'conf/systems', 'keys']) mkdirSync(join(o.dir, d), { recursive: true });
   const port = await freePort();
-  const s = { dir: o.dir, build: o.build, sql: o.sql, systems: o.systems, port, base_url: `http://127.0.0.1:${port}`, lab_url: undefined,
+  const s = { dir: o.dir, build: o.build, sql: o.sql, systems: o.systems, settings: o.settings,
+    adapters: o.adapters, port, base_url: `http://127.0.0.1:${port}`, lab_url: undefined,
     redis: `unix:${join(o.dir, 'redis.sock')}`, redis_socket: join(o.dir, 'redis.sock'), config: join(o.dir, 'conf/yimen.yaml'), pids: {} };
   const save = () => writeFileSync(file, JSON.stringify(s, null, 2), { mode: 0o600 });
   try {
@@ -260,7 +263,7 @@ try {
   } else if (o.verb === 'down') await down(o);
   else if (o.verb === 'restart') await restart(o);
   else if (o.verb === 'status') process.exitCode = status(o) ? 0 : 1;
-  else throw new Error('usage: scripts/stack up|down|status|restart PART [--dir DIR]');
+  else throw new Error('usage: scripts/stack up|down|status|restart PART [--dir DIR] [--build DIR] [--sql mariadb|postgres] [--systems a,b] [--settings timeout=2s,…] [--adapters DIR]');
 } catch (error) {
   console.error(`error: ${error.message}`);
   process.exitCode = 1;

@@ -145,6 +145,10 @@ static void decide_look(const struct ym_case *c, struct ym_jitter *j, struct ym_
     d->health = YM_HEALTH_GOOD;
     switch (c->judged->verdict) {
     case YM_V_OK:
+        if (c->was_withdraw && c->purpose == YM_FOR_CONFIRM) {
+            settle(d, 'w', 0, NULL); /* the withdrawal that was taken is confirmed */
+            return;
+        }
         if (c->was_withdraw) {
             settle(d, 'r', backoff(c, j), "still_there"); /* withdraw again */
             return;

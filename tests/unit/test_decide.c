@@ -177,6 +177,8 @@ static void absence_is_trusted_late(void **state)
     c.was_withdraw = true;
     assert_int_equal(decide(c, YM_V_ABSENT).letter, 'w');
     assert_int_equal(decide(c, YM_V_OK).letter, 'r'); /* still there: withdraw again */
+    c.purpose = YM_FOR_CONFIRM;
+    assert_int_equal(decide(c, YM_V_OK).letter, 'w'); /* taken earlier, and now confirmed */
 }
 
 static void an_older_revision_is_no_proof(void **state)

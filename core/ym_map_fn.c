@@ -4,6 +4,7 @@
  */
 #include "ym_codec.h"
 #include "ym_conf.h"
+#include "ym_gb.h"
 #include "ym_map_priv.h"
 #include "ym_time.h"
 
@@ -116,6 +117,15 @@ static enum ym_fn_result fn_digits(const struct ym_call *c, const struct ym_fn_e
     p[w] = '\0';
     *ret = (struct ym_str){p, w};
     return YM_FN_OK;
+}
+
+/* For fields that take nothing but a mobile number: a landline is no error there, it is left out. */
+static enum ym_fn_result fn_mobile(const struct ym_call *c, const struct ym_fn_env *env,
+                                   struct ym_str in, struct ym_str *ret)
+{
+    (void)c;
+    bool mobile = in.n == 11 && in.p[0] == '1' && ym_phone_cn(in);
+    return give(env, mobile ? in : YM_STR(""), ret);
 }
 
 static enum ym_fn_result fn_case(const struct ym_fn_env *env, struct ym_str in, char from,
@@ -437,6 +447,7 @@ static enum ym_fn_result fn_join(const struct ym_call *c, const struct ym_fn_env
 static const struct ym_fn functions[] = {
     {"trim", ARG_NONE, fn_trim, 0, NULL, "drops blanks at both ends, U+00A0 and U+3000 too"},
     {"digits", ARG_NONE, fn_digits, 0, NULL, "keeps the digits; full-width ones become ASCII"},
+    {"mobile", ARG_NONE, fn_mobile, 0, NULL, "a mobile number; any other text counts as missing"},
     {"upper", ARG_NONE, fn_upper, 0, NULL, "ASCII letters to upper case"},
     {"lower", ARG_NONE, fn_lower, 0, NULL, "ASCII letters to lower case"},
     {"date", ARG_NONE, fn_time, YM_TIME_DATE, A_TIME, "2026-01-31 in the system's zone"},

@@ -14,20 +14,21 @@
  * Keys (N = shard). A record has a short reference: its serial number within the shard. The store's
  * clock never runs backwards, so entry ids <clock ms>-<serial> rise in every stream.
  *   {sN}:c               hash: n last serial, l clock ms, a b how far ids stray from the clock
- *   {sN}:id:<chunk>      string: 78 ids of 26 characters each; serial → id
+ *   {sN}:id:<chunk>      string: 39 ids of 26 characters each; serial → id
  *   {sN}:num             hash: system → its short number in this shard, never changed
  *   {sN}:r:<id>          hash: m packed type, owner, …; b the latest envelope;
  *                        <number of system> packed delivery ("q" = new and queued)
  *   {sN}:v:<id>          hash: revision → envelope, of the revisions before the latest
  *   {sN}:q:<system>      stream, ready deliveries; group "w"; all is in the entry's id
  *   {sN}:z:<system>      sorted set, delayed deliveries: serial → due ms
- *   {sN}:x:<system>:<S>  sorted set of deliveries in an exceptional state S (r u j x h): serial → since ms
- *   {sN}:n:<system>      hash: counters by letter, kept by the transitions; epoch, consumer
+ *   {sN}:x:<system>:<S>  sorted set: deliveries in an exceptional state S (r u j x h), serial → since
+ *   {sN}:n:<system>      hash: counters by letter, kept by the transitions (q is what stream and delays
+ *                        hold beyond them); epoch, consumer
  *   {sN}:i:<P>:<bucket>  hash of idempotency entries made in the 30 days P, gone after 60
  *   {sN}:ix:…, {sN}:k:…  listing indexes and search keys
  *   {sN}:audit           stream: who, what, id, system, why
  *   {s0}:sys:<system>    hash: paused 1, paused_by, paused_at, paused_why; what the worker reports
- *   {s0}:ctl:<system>    stream, a doorbell for the worker: field what = pause | resume (short, trimmed)
+ *   {s0}:ctl:<system>    stream, a doorbell for the worker: what = pause | resume (trimmed)
  * The encodings are the store's own business: others go through the functions, or block on a
  * stream with XREAD to hear that something came.
  *

@@ -3,7 +3,7 @@
 -- The store: every change of a record or a delivery is one Redis Function of this library. The
 -- contract (names, arguments, replies, keys) is ym_store.h, the states are drawn in
 -- docs/delivery.md. The library is ym_store.lua and the ym_store_*.lua after it in name order, one
--- text: this part holds what all share, and what happens to records.
+-- text: this part holds what all share.
 --
 -- Lua has no rollback: every function reads and checks first and writes last. Whatever moves a
 -- delivery does it through the context (open … flush), which gathers the changes of a batch and
@@ -22,8 +22,8 @@ local DIRECT_MAX = 2000        -- candidates a listing takes from sorted sets ra
 local LEASE_MAX = 900000       -- ms: no attempt of a living worker lasts longer
 local AREA_LEVELS = { 12, 9 }  -- digits of an area code that have an index: village, town
 local EXCEPTIONAL = { r = true, u = true, j = true, x = true, h = true }
--- What is counted. U: unknown and only a person can tell. q is not: whatever stands in the stream or
--- among the delayed and is none of s r c u is queued.
+-- What is counted. U: unknown and only a person can tell. q is not: whatever stands in the stream
+-- or among the delayed and is none of s r c u is queued.
 local CLASSES = { 's', 'd', 'r', 'c', 'u', 'U', 'j', 'x', 'h', 'w' }
 local WORDS = { queued = 'q', sending = 'sc', delivered = 'd', retrying = 'r', unknown = 'u',
     rejected = 'j', dead = 'x', handoff = 'h', withdrawn = 'w' }
@@ -37,7 +37,8 @@ local DIGIT, SMALL = {}, {}
 local function bind()
     call = redis.call
     floor, max, min = math.floor, math.max, math.min
-    sub, match, find, gmatch, byte = string.sub, string.match, string.find, string.gmatch, string.byte
+    sub, match, find = string.sub, string.match, string.find
+    gmatch, byte = string.gmatch, string.byte
     pack, unpack_msg, unpack_some = cmsgpack.pack, cmsgpack.unpack, cmsgpack.unpack_limit
     for i = 1, #BASE32 do
         DIGIT[byte(BASE32, i)] = i - 1
@@ -116,18 +117,18 @@ local function id_floor(ms)
 end
 
 -- A SHA-256 in hex is stored in 34 bytes: five numbers of 13, 13, 13, 13 and 12 hex digits, which a
--- double holds. Any other text is stored as it is.
+-- double holds. Any other text is stored as it is, behind a "=", which no number begins with.
 local function digest_in(s)
     if #s ~= 64 or find(s, '[^0-9a-f]') then
-        return s
+        return '=' .. s
     end
     return struct.pack('>I7I7I7I7I6', tonumber(sub(s, 1, 13), 16), tonumber(sub(s, 14, 26), 16),
         tonumber(sub(s, 27, 39), 16), tonumber(sub(s, 40, 52), 16), tonumber(sub(s, 53), 16))
 end
 
 local function digest_out(s)
-    if #s ~= 34 then
-        return s
+    if s == '' or byte(s) == 61 then
+        return sub(s, 2)
     end
     return string.format('%013x%013x%013x%013x%012x', struct.unpack('>I7I7I7I7I6', s))
 end
@@ -147,15 +148,15 @@ local function load_head(packed)
 end
 
 local function pack_meta(m)
-    return pack(m.revision, m.withdrawn, m.serial, m.created, m.updated == m.created and 0 or m.updated,
-        m.type, m.owner, m.org, m.area)
+    return pack(m.revision, m.withdrawn, m.serial, m.created,
+        m.updated == m.created and 0 or m.updated, m.type, m.owner, m.org, m.area)
 end
 
--- letter · has: revision the system holds · tries, looks: attempts and lookups counted ·
--- entry: its entry in the stream, '' none, nil the one it was accepted with · epoch: of the worker that has it in flight, 0
--- none · seq: rises with every claim and every fence · sent, rev, op: the last attempt's time,
--- revision, operation (c u w) · due: 0 none, -1 only a person · number, digest, problem ·
--- hand: 1 = the system has no interface · wd: withdrawal 1 by operation, 2 by hand
+-- A delivery. letter · has: revision the system holds · tries, looks: attempts and lookups counted ·
+-- entry: its entry in the stream, '' none, nil the one it was accepted with · epoch: of the worker
+-- that has it in flight, 0 none · seq: rises with every claim and every fence · sent, rev, op: the
+-- last attempt's time, revision, operation (c u w) · due: 0 none, -1 only a person · number, digest,
+-- problem · hand: 1 = the system has no interface · wd: withdrawal 1 by operation, 2 by hand ·
 -- was: what it is counted as
 local function class(d)
     return d.letter == 'u' and d.due == -1 and 'U' or d.letter
@@ -164,26 +165,28 @@ end
 local function load(packed)
     if #packed == 1 then -- a new one: nothing happened yet
         local hand = packed == 'h'
-        return { letter = packed, was = packed, has = 0, tries = 0, entry = hand and '' or nil, epoch = 0,
-            seq = 0, sent = 0, rev = 0, due = 0, op = 'c', number = '', digest = '', problem = '',
-            hand = hand and 1 or 0, wd = 0, looks = 0 }
+        return { letter = packed, was = packed, has = 0, tries = 0, entry = hand and '' or nil,
+            epoch = 0, seq = 0, sent = 0, rev = 0, due = 0, op = 'c', number = '', digest = '',
+            problem = '', hand = hand and 1 or 0, wd = 0, looks = 0 }
     end
     local l, h, t, i, e, q, s, r, d, o, n, g, p, k, w, y = unpack_msg(packed)
-    return { letter = l, was = l == 'u' and d == -1 and 'U' or l, has = h, tries = t, entry = i, epoch = e,
-        seq = q, sent = s, rev = r, due = d, op = o, number = n or '', digest = g or '',
+    return { letter = l, was = l == 'u' and d == -1 and 'U' or l, has = h, tries = t, entry = i,
+        epoch = e, seq = q, sent = s, rev = r, due = d, op = o, number = n or '', digest = g or '',
         problem = p or '', hand = k or 0, wd = w or 0, looks = y or 0 }
 end
 
+-- Shorter while there is nothing to say at the end.
 local function pack_delivery(d)
+    local entry = d.entry or ''
     if d.problem == '' and d.hand == 0 and d.wd == 0 and d.looks == 0 then
         if d.number == '' and d.digest == '' then
-            return pack(d.letter, d.has, d.tries, d.entry or '', d.epoch, d.seq, d.sent, d.rev, d.due, d.op)
+            return pack(d.letter, d.has, d.tries, entry, d.epoch, d.seq, d.sent, d.rev, d.due, d.op)
         end
-        return pack(d.letter, d.has, d.tries, d.entry or '', d.epoch, d.seq, d.sent, d.rev, d.due, d.op, d.number,
-            d.digest)
+        return pack(d.letter, d.has, d.tries, entry, d.epoch, d.seq, d.sent, d.rev, d.due, d.op,
+            d.number, d.digest)
     end
-    return pack(d.letter, d.has, d.tries, d.entry or '', d.epoch, d.seq, d.sent, d.rev, d.due, d.op, d.number,
-        d.digest, d.problem, d.hand, d.wd, d.looks)
+    return pack(d.letter, d.has, d.tries, entry, d.epoch, d.seq, d.sent, d.rev, d.due, d.op,
+        d.number, d.digest, d.problem, d.hand, d.wd, d.looks)
 end
 
 -- With the entry it was accepted with filled in, for whoever moves it.
@@ -360,8 +363,8 @@ local function flush(ctx)
 end
 
 local function audit(ctx, who, what, id, system, why)
-    return call('XADD', ctx.p .. ':audit', '*', 'who', who, 'what', what, 'id', id, 'system', system,
-        'why', why)
+    return call('XADD', ctx.p .. ':audit', '*', 'who', who, 'what', what, 'id', id,
+        'system', system, 'why', why)
 end
 
 -- Somebody removed the group: everything in the stream is offered again, and claim tells what is in
@@ -369,7 +372,7 @@ end
 local function regroup(ctx, system)
     call('XGROUP', 'CREATE', ctx.p .. ':q:' .. system, GROUP, '0', 'MKSTREAM')
     audit(ctx, 'store', 'group_recreated', '', system, 'the consumer group was gone')
-    redis.log(redis.LOG_WARNING, 'yimen: consumer group of ' .. system .. ' was gone, recreated from 0')
+    redis.log(redis.LOG_WARNING, 'yimen: the consumer group of ' .. system .. ' was gone')
 end
 
 local function problem_code(code, at)
@@ -447,8 +450,8 @@ local function render(p, rec, names, envelope)
     local m, out = rec.meta, {}
     for _, number in ipairs(rec.numbers) do
         local d = rec.deliveries[number]
-        out[#out + 1] = { names[number] or '?', d.letter, text(m.revision), text(d.has), text(d.tries),
-            text(d.due), d.number, digest_out(d.digest), text(d.sent), d.problem }
+        out[#out + 1] = { names[number] or '?', d.letter, text(m.revision), text(d.has),
+            text(d.tries), text(d.due), d.number, digest_out(d.digest), text(d.sent), d.problem }
     end
     return { m.type, m.owner, m.org, m.area, text(m.created), text(m.updated), text(m.revision),
         text(m.withdrawn), envelope or rec.envelope, out }
@@ -466,197 +469,6 @@ local function serials_of(list)
         out[#out + 1] = (struct.unpack('>I5', list, i))
     end
     return out
-end
-
-local function created_of(ctx, serial)
-    local id = id_of(ctx, serial)
-    local m = id and call('HGET', ctx.r .. id, 'm')
-    return m and load_head(m).created
-end
-
-local function index_key(ctx, name, digest, serial, created)
-    local bucket, field, many = key_field(name, digest)
-    local list = call('HGET', ctx.p .. bucket, field) or ''
-    if list == '+' then
-        call('ZADD', ctx.p .. many, created, serial)
-        return field
-    end
-    local serials = serials_of(list)
-    for _, known in ipairs(serials) do
-        if known == serial then
-            return field
-        end
-    end
-    if #serials < KEY_LIST_MAX then
-        call('HSET', ctx.p .. bucket, field, list .. struct.pack('>I5', serial))
-        return field
-    end
-    for _, known in ipairs(serials) do
-        call('ZADD', ctx.p .. many, created_of(ctx, known) or 0, known)
-    end
-    call('ZADD', ctx.p .. many, created, serial)
-    call('HSET', ctx.p .. bucket, field, '+')
-    return field
-end
-
--- Accept, revise, read ------------------------------------------------------------------------------
-
--- Where a key is kept: hashes of 30 days each, so that they can expire as a whole. 80 bits of the
--- digest name it; a client can only ever meet its own keys.
-local function idempotency_slot(p, idem, now)
-    local digest = #idem >= 23 and not find(idem, '%X') and idem or redis.sha1hex(idem)
-    return { period = floor(now / (IDEMPOTENCY_DAYS * DAY)), bucket = ':' .. sub(digest, 1, 3),
-        head = p .. ':i:', field = sub(digest, 4, 23) }
-end
-
--- → the reply for a key that was used within its days, or nil
-local function idempotent_reply(ctx, slot, digest)
-    for period = slot.period, slot.period - 1, -1 do
-        local entry = call('HGET', slot.head .. period .. slot.bucket, slot.field)
-        local serial = entry and struct.unpack('>I6', entry)
-        local id = serial and id_of(ctx, serial)
-        local created = id and created_of(ctx, serial)
-        if created and ctx.now - created < IDEMPOTENCY_DAYS * DAY then
-            if sub(entry, 7) ~= sub(digest, 1, 16) then
-                return { 'mismatch', id }
-            end
-            return { 'replayed', id, text(created) }
-        end
-    end
-    return nil
-end
-
-local function keep_idempotency(slot, serial, digest)
-    local key = slot.head .. slot.period .. slot.bucket
-    call('HSET', key, slot.field, struct.pack('>I6', serial) .. sub(digest, 1, 16))
-    call('PEXPIREAT', key, text((slot.period + 2) * IDEMPOTENCY_DAYS * DAY), 'NX')
-end
-
--- Listing indexes hold an entry <created>-<serial>. Ids may stray a little from the store's clock; by
--- how much is kept, so that a listing knows when it has seen every id above a given one.
-local function index_record(ctx, id, m, entry, clock)
-    local p = ctx.p
-    local ahead = m.created - id_time(id)
-    if ahead > STRAY_MAX or ahead < -STRAY_MAX then
-        call('ZADD', p .. ':ix:late', 0, id)
-        return
-    end
-    if ahead > clock.a then
-        call('HSET', p .. ':c', 'a', ahead)
-    elseif -ahead > clock.b then
-        call('HSET', p .. ':c', 'b', -ahead)
-    end
-    call('XADD', p .. ':ix:a', entry, 'i', '')
-    call('XADD', p .. ':ix:o:' .. m.owner, entry, 'i', '')
-    for _, level in ipairs(AREA_LEVELS) do
-        if #m.area >= level then
-            call('XADD', p .. ':ix:p:' .. sub(m.area, 1, level), entry, 'i', '')
-        end
-    end
-end
-
-local function map_record(p, serial, id)
-    local key, slot = p .. ':id:' .. text(floor(serial / CHUNK)), serial % CHUNK
-    if slot == 0 or serial == 1 then -- the whole chunk at once: no slack from growing
-        call('SETRANGE', key, CHUNK * 26 - 1, '\0')
-    end
-    call('SETRANGE', key, text(slot * 26), id)
-end
-
-local function numbers_of(p, systems)
-    if #systems == 0 then
-        return {}
-    end
-    local known, next_number = call('HMGET', p .. ':num', unpack(systems)), nil
-    for i, number in ipairs(known) do
-        if not number then
-            next_number = next_number or call('HLEN', p .. ':num')
-            call('HSET', p .. ':num', systems[i], next_number)
-            known[i] = text(next_number)
-            next_number = next_number + 1
-        end
-    end
-    return known
-end
-
--- a[at] = how many, then that many name, value pairs
-local function pair_list(a, at, most, what)
-    local n, out, seen = integer(a[at], 0, most, what), {}, {}
-    for i = 1, n do
-        local name, value = a[at + 2 * i - 1], a[at + 2 * i]
-        if not value or name == '' then
-            fail(what .. ': too few arguments')
-        end
-        out[i] = { name, value }
-        seen[name] = true
-    end
-    return out, at + 2 * n + 1, seen
-end
-
-local function target_list(a, at)
-    local targets, after = pair_list(a, at, SYSTEMS_MAX, 'systems')
-    local names, seen = {}, {}
-    for i, target in ipairs(targets) do
-        names[i] = check_system(target[1])
-        if (target[2] ~= 'q' and target[2] ~= 'h') or seen[target[1]] then
-            fail('bad target ' .. target[1])
-        end
-        seen[target[1]] = true
-    end
-    return targets, names, after
-end
-
-local function enqueue(p, targets, names, entry, created, serial)
-    for i, system in ipairs(names) do
-        if targets[i][2] == 'q' then
-            call('XADD', p .. ':q:' .. system, entry, 'i', '')
-        else
-            call('ZADD', p .. ':x:' .. system .. ':h', created, serial)
-            call('HINCRBY', p .. ':n:' .. system, 'h', 1)
-        end
-    end
-end
-
-local function accept(p, a)
-    local id, envelope, idem = check_id(a[1]), a[2], a[7]
-    local targets, names, at = target_list(a, 9)
-    local keys, after = pair_list(a, at, SYSTEMS_MAX, 'keys')
-    if #a ~= after - 1 or envelope == '' or a[3] == '' then
-        fail('bad accept')
-    end
-    local ctx = open(p)
-    local slot = idem ~= '' and idempotency_slot(p, idem, ctx.now)
-    local there = slot and idempotent_reply(ctx, slot, a[8])
-    if there then
-        return there
-    end
-    there = call('HGET', ctx.r .. id, 'm')
-    if there then
-        return { 'replayed', id, text(load_head(there).created) }
-    end
-
-    local c = call('HMGET', p .. ':c', 'n', 'l', 'a', 'b')
-    local serial, created = tonumber(c[1] or 0) + 1, max(ctx.now, tonumber(c[2] or 0))
-    local m = { type = a[3], owner = a[4], org = a[5], area = a[6], created = created,
-        updated = created, revision = 1, withdrawn = 0, serial = serial }
-    local numbers, fields = numbers_of(p, names), {}
-    for i, target in ipairs(targets) do
-        fields[2 * i - 1], fields[2 * i] = numbers[i], target[2]
-    end
-    local serial_text, created_text = text(serial), text(created)
-    local entry = created_text .. '-' .. serial_text
-    call('HSET', p .. ':c', 'n', serial_text, 'l', created_text)
-    call('HSET', ctx.r .. id, 'm', pack_meta(m), 'b', envelope, unpack(fields))
-    map_record(p, serial, id)
-    enqueue(p, targets, names, entry, created_text, serial_text)
-    index_record(ctx, id, m, entry, { a = tonumber(c[3] or 0), b = tonumber(c[4] or 0) })
-    for _, pair in ipairs(keys) do
-        index_key(ctx, pair[1], pair[2], serial, created)
-    end
-    if slot then
-        keep_idempotency(slot, serial, a[8])
-    end
-    return { 'created', id, text(created) }
 end
 
 -- The end of everything that leaves a system with what it has: is more wanted of it?
@@ -689,137 +501,4 @@ local function onward(ctx, system, d, serial, m)
     turn(ctx, system, d, serial, 'd')
 end
 
-local function revise_delivery(ctx, id, system, d, m, by)
-    if d.letter == 'j' then
-        audit(ctx, by, 'revise', id, system, 'a new revision')
-        d.problem, d.tries = '', 0
-        onward(ctx, system, d, m.serial, m)
-    elseif d.letter == 'd' then
-        onward(ctx, system, d, m.serial, m)
-    elseif d.letter == 'r' then
-        d.tries = 0 -- other data, a new budget; its turn stays
-    elseif d.letter == 'h' then
-        push(ctx.zadd, ctx.p .. ':x:' .. system .. ':h', ctx.now, m.serial)
-        return false
-    else
-        return false
-    end
-    return true
-end
-
-local function revise(p, a)
-    local id, expected, envelope, by = check_id(a[1]), integer(a[2], 1, 1e9, 'revision'), a[3], a[4]
-    local keys, after = pair_list(a, 5, SYSTEMS_MAX, 'keys')
-    if #a ~= after - 1 or envelope == '' then
-        fail('bad revise')
-    end
-    local rec = load_record(p, id)
-    if not rec then
-        return { 'absent' }
-    end
-    local m = rec.meta
-    if m.withdrawn > 0 then
-        return { 'withdrawn' }
-    end
-    if m.revision ~= expected then
-        local same = m.revision == expected + 1 and rec.envelope == envelope
-        return { same and 'revised' or 'stale', text(m.revision) }
-    end
-
-    local ctx, names, fields = open(p), system_names(p), {}
-    m.revision, m.updated = expected + 1, max(ctx.now, m.updated)
-    for _, number in ipairs(rec.numbers) do
-        local d = rec.deliveries[number]
-        if revise_delivery(ctx, id, names[number], d, m, by) then
-            push(fields, 'f', text(number), packed(ctx, names[number], d, m.serial))
-        end
-    end
-    local indexed = {}
-    for i, pair in ipairs(keys) do
-        indexed[i] = index_key(ctx, pair[1], pair[2], m.serial, m.created)
-    end
-    call('HSET', p .. ':v:' .. id, text(expected), rec.envelope)
-    call('HSET', p .. ':r:' .. id, 'm', pack_meta(m), 'b', envelope, 'k', table.concat(indexed),
-        unpack(fields.f or {}))
-    flush(ctx)
-    return { 'revised', text(m.revision) }
-end
-
-local function get(p, a)
-    local id, revision = check_id(a[1]), integer(a[2] or '0', 0, 1e9, 'revision')
-    local rec = load_record(p, id)
-    if not rec or revision > rec.meta.revision then
-        return false
-    end
-    return render(p, rec, system_names(p), envelope_of(p, id, rec.meta, rec.envelope, revision))
-end
-
-local function history(p, a)
-    local id = check_id(a[1])
-    local h = call('HMGET', p .. ':r:' .. id, 'm', 'b')
-    if not h[1] then
-        return false
-    end
-    local out, last = {}, load_meta(h[1]).revision
-    for i = 1, last - 1 do
-        out[i] = { text(i), call('HGET', p .. ':v:' .. id, text(i)) or '' }
-    end
-    out[last] = { text(last), h[2] }
-    return out
-end
-
-local function withdraw_delivery(ctx, id, system, d, m, who, listed)
-    local letter = d.letter
-    d.wd = listed and 1 or 2
-    if letter == 's' or letter == 'c' or letter == 'u' then
-        return -- what is under way ends first; then onward() sees it
-    end
-    if letter == 'x' or letter == 'j' or letter == 'h' then
-        audit(ctx, who.by, 'withdraw', id, system, who.why)
-    end
-    if d.has > 0 and listed and (letter == 'q' or letter == 'r') then
-        d.tries = 0
-        return -- has its turn already
-    end
-    fence(ctx, system, d, m.serial)
-    d.tries = 0
-    onward(ctx, system, d, m.serial, m)
-end
-
-local function withdraw(p, a)
-    local id, who, listed = check_id(a[1]), { by = a[2], why = a[3] }, {}
-    local n = integer(a[4], 0, SYSTEMS_MAX, 'systems')
-    if #a ~= 4 + n then
-        fail('bad withdraw')
-    end
-    for i = 5, #a do
-        listed[check_system(a[i])] = true
-    end
-    local rec = load_record(p, id)
-    if not rec then
-        return { 'absent' }
-    end
-    local m = rec.meta
-    if m.withdrawn > 0 then
-        return { 'already', text(m.withdrawn) }
-    end
-
-    local ctx, names, fields = open(p), system_names(p), {}
-    m.withdrawn = ctx.now
-    for _, number in ipairs(rec.numbers) do
-        local d = rec.deliveries[number]
-        withdraw_delivery(ctx, id, names[number], d, m, who, listed[names[number]])
-        push(fields, 'f', text(number), packed(ctx, names[number], d, m.serial))
-    end
-    call('HSET', p .. ':r:' .. id, 'm', pack_meta(m), unpack(fields.f or {}))
-    audit(ctx, who.by, 'withdraw', id, '', who.why)
-    flush(ctx)
-    return { 'withdrawn', text(m.withdrawn) }
-end
-
 register('ym_version', { 'no-writes' }, function() return VERSION end)
-register('ym_accept', {}, accept)
-register('ym_revise', {}, revise)
-register('ym_get', { 'no-writes' }, get)
-register('ym_history', { 'no-writes' }, history)
-register('ym_withdraw', { 'allow-oom' }, withdraw)

@@ -48,7 +48,7 @@ function RESOLVE.delivered(ctx, system, d, m, number, entry)
     if number ~= '' then
         d.number = number
     end
-    d.digest = 'audit:' .. entry
+    d.digest = digest_in('audit:' .. entry)
     if by_hand then
         d.has = 0 -- the person took it out there
     else
@@ -135,9 +135,11 @@ end
 local function newest_rows(sets, before, most)
     local rows = {}
     for _, set in ipairs(sets) do
-        local flat = call('ZREVRANGEBYSCORE', set.key, before, '-inf', 'WITHSCORES', 'LIMIT', 0, most + 1)
+        local flat = call('ZREVRANGEBYSCORE', set.key, before, '-inf', 'WITHSCORES',
+            'LIMIT', 0, most + 1)
         for i = 1, #flat, 2 do
-            rows[#rows + 1] = { serial = tonumber(flat[i]), since = tonumber(flat[i + 1]), set = set }
+            local serial, since = tonumber(flat[i]), tonumber(flat[i + 1])
+            rows[#rows + 1] = { serial = serial, since = since, set = set }
         end
     end
     table.sort(rows, function(x, y)
@@ -164,7 +166,10 @@ end
 
 local function exceptions(p, a)
     local letters, most = check_letters(a[2], 'rujxh'), integer(a[4], 1, BATCH_MAX, 'max')
-    local before = (a[3] == '' or a[3] == '0') and '+inf' or '(' .. text(integer(a[3], 1, 1e15, 'before'))
+    local before = '+inf'
+    if a[3] ~= '' and a[3] ~= '0' then
+        before = '(' .. text(integer(a[3], 1, 1e15, 'before'))
+    end
     local ctx, sets, numbers = open(p), {}, {}
     for number, name in pairs(system_names(p)) do
         if a[1] == '' or a[1] == name then
@@ -178,13 +183,14 @@ local function exceptions(p, a)
     for _, row in ipairs(newest_rows(sets, before, most)) do
         local id, _, d = delivery_of(ctx, numbers[row.set.name], row.serial)
         if d then
-            out[#out + 1] = { id, row.set.name, d.letter, text(row.since), text(d.tries), d.problem }
+            out[#out + 1] = { id, row.set.name, d.letter, text(row.since), text(d.tries),
+                d.problem }
         end
     end
     return out
 end
 
--- Switches and reports of systems -------------------------------------------------------------------
+-- Switches and reports of systems -----------------------------------------------------------------
 
 local function switch(p, a, what, done)
     local ctx, system, key = open(p), check_system(a[1]), p .. ':sys:' .. a[1]
@@ -195,7 +201,8 @@ local function switch(p, a, what, done)
         return { 'already' }
     end
     if what == 'pause' then
-        call('HSET', key, 'paused', '1', 'paused_by', a[2], 'paused_at', ctx.now, 'paused_why', a[3])
+        call('HSET', key, 'paused', '1', 'paused_by', a[2], 'paused_at', text(ctx.now),
+            'paused_why', a[3])
     else
         call('HDEL', key, 'paused', 'paused_by', 'paused_at', 'paused_why')
     end

@@ -131,7 +131,8 @@ local function advance(ctx, source, from)
         source.page, source.i = {}, 1
         if source.set then
             source.skip = source.skip and source.skip + size or 0
-            local flat = call('ZREVRANGEBYSCORE', key, from, '-inf', 'WITHSCORES', 'LIMIT', source.skip, size)
+            local flat = call('ZREVRANGEBYSCORE', key, from, '-inf', 'WITHSCORES',
+                'LIMIT', source.skip, size)
             for i = 1, #flat, 2 do
                 source.page[#source.page + 1] = { tonumber(flat[i + 1]), tonumber(flat[i]) }
             end
@@ -154,7 +155,8 @@ local function next_entry(ctx, sources, from)
         if s.ms == nil and not s.page then
             advance(ctx, s, from)
         end
-        if s.ms and (not best or s.ms > best.ms or (s.ms == best.ms and s.serial > best.serial)) then
+        if s.ms and (not best or s.ms > best.ms
+            or (s.ms == best.ms and s.serial > best.serial)) then
             best = s
         end
     end
@@ -171,9 +173,10 @@ local function next_entry(ctx, sources, from)
 end
 
 local function list_try(ctx, q, id)
-    if (q.before ~= '' and id >= q.before) or (q.top and id >= q.top) then
+    if (q.before ~= '' and id >= q.before) or q.seen[id] then
         return
     end
+    q.seen[id] = true -- ids that stray far stand in a key's set and among the late ones
     q.looked = q.looked + 1
     local ms = id_time(id)
     if (q.f.from and ms < q.f.from) or (q.f.to and ms >= q.f.to) then
@@ -224,7 +227,7 @@ local function list_walk(ctx, q, sources, ahead, behind)
     end
 end
 
--- Ids that strayed far from the clock stand apart, in order. → the lowest id looked at when cut short
+-- Ids that strayed far from the clock stand apart, in order. → the lowest id looked at if cut short
 local function list_late(ctx, q)
     local high = q.before ~= '' and '(' .. q.before or '+'
     local late = call('ZREVRANGEBYLEX', ctx.p .. ':ix:late', high, '-', 'LIMIT', 0, q.steps)
@@ -250,8 +253,9 @@ local function list_direct_walk(ctx, q, serials)
 end
 
 local function list(p, a)
-    local q = { before = a[1] or '', limit = integer(a[2], 1, 1000, 'limit'), found = {}, looked = 0,
-        steps = integer(a[3], 1, 100000, 'steps'), f = list_filters(a), names = system_names(p) }
+    local q = { before = a[1] or '', limit = integer(a[2], 1, 1000, 'limit'), found = {},
+        seen = {}, looked = 0, steps = integer(a[3], 1, 100000, 'steps'), f = list_filters(a),
+        names = system_names(p) }
     if q.before ~= '' then
         check_id(q.before)
     end
@@ -263,7 +267,8 @@ local function list(p, a)
         local stray = call('HMGET', p .. ':c', 'a', 'b')
         local late = list_late(ctx, q)
         q.looked = 0
-        local bound = list_walk(ctx, q, list_sources(q.f), tonumber(stray[1] or 0), tonumber(stray[2] or 0))
+        local bound = list_walk(ctx, q, list_sources(q.f), tonumber(stray[1] or 0),
+            tonumber(stray[2] or 0))
         cut = bound and id_floor(bound + 1)
         if late and (not cut or late > cut) then
             cut = late

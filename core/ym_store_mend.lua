@@ -3,7 +3,8 @@
 -- them, and mends the latter (a part of ym_store.lua). The hash of a record is the truth.
 do
 
-local STAGES = { 'n', 'q', 'z', 'xr', 'xu', 'xj', 'xx', 'xh' } -- records, then what nobody refers to
+-- Records first, then what nobody refers to.
+local STAGES = { 'n', 'q', 'z', 'xr', 'xu', 'xj', 'xx', 'xh' }
 
 local function note(ctx, what, id, system)
     ctx.notes[#ctx.notes + 1] = { what, id, system }
@@ -60,10 +61,11 @@ local function mend_flight(ctx, view, id, m, d)
     end
     local alive = d.epoch == view.epoch
     if alive and view.last and stands(ctx, view, entry) then
-        call('XCLAIM', ctx.p .. ':q:' .. view.name, GROUP, view.consumer, 0, entry, 'FORCE', 'JUSTID')
+        call('XCLAIM', ctx.p .. ':q:' .. view.name, GROUP, view.consumer, 0, entry,
+            'FORCE', 'JUSTID')
         return 'lease_restored'
     elseif alive and d.letter == 's' and ctx.now - d.sent < LEASE_MAX then
-        return nil -- its worker may be about to settle; if it dies, a newer epoch brings us here again
+        return nil -- its worker may be about to settle; should it die, a newer epoch comes
     end
     abandon(ctx, view.name, view.number, id, m, d)
     return 'attempt_lost'
@@ -237,7 +239,8 @@ local function strays(ctx, names, stage, number, pos, most)
         index = index + 1
     end
     while names[number] do
-        local next_pos, looked = stray_page(ctx, STAGES[index], names[number], text(number), pos, most)
+        local next_pos, looked = stray_page(ctx, STAGES[index], names[number], text(number),
+            pos, most)
         most = most - looked - 1
         if not next_pos then
             index = index + 1

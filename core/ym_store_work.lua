@@ -25,7 +25,8 @@ end
 
 local function read_group(ctx, system, consumer, most)
     local key = ctx.p .. ':q:' .. system
-    local got = redis.pcall('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', most, 'STREAMS', key, '>')
+    local got = redis.pcall('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', most,
+        'STREAMS', key, '>')
     if got and got.err then
         if not find(got.err, 'NOGROUP', 1, true) then
             error(got)
@@ -36,8 +37,8 @@ local function read_group(ctx, system, consumer, most)
     return got and got[1][2] or {}
 end
 
--- What is to be done with a delivery whose turn has come: c u w create, update, withdraw, l look; nil
--- when there is nothing.
+-- What is to be done with a delivery whose turn has come: c u w create, update, withdraw, l look;
+-- nil when there is nothing.
 local function operation(d, m)
     if d.letter == 'u' or d.letter == 'c' then
         return 'l'
@@ -301,7 +302,8 @@ local function settle(p, a)
         item.id, item.verdict, item.revision = a[i + 1], a[i + 3], whole(a[i + 4])
         item.number, item.digest, item.problem = a[i + 5], a[i + 6], a[i + 8]
         item.delay = whole(a[i + 7])
-        out[#out + 1] = number and settle_item(ctx, item, a[i], a[i + 2], number, prefix) or 'fenced'
+        out[#out + 1] = number and settle_item(ctx, item, a[i], a[i + 2], number, prefix)
+            or 'fenced'
     end
     flush(ctx)
     return out

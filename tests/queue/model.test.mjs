@@ -185,6 +185,17 @@ class Play {
     await this.store.call('replay', platform.name, this.rnd.pick(['x', 'j', 'xj']), 0, 5, 'op', 'after the repair', 0);
   }
 
+  // Somebody's hand in the database; reconcile must mend it without doing any harm.
+  async damage() {
+    const { name } = this.rnd.pick(this.platforms), key = (k) => `{s0}:${k}:${name}`;
+    const does = this.rnd.pick([['XGROUP', 'DESTROY', key('q'), 'w'], ['DEL', key('z')], ['DEL', `${key('x')}:u`],
+      ['DEL', `${key('x')}:r`], ['HSET', key('n'), 'd', '1000', 'U', '-1'],
+      ['XGROUP', 'DELCONSUMER', key('q'), 'w', this.workers.get(name).consumer]]);
+    await this.store.client.command(...does);
+    await this.store.reconcile(1 + this.rnd.below(30));
+    assert.deepEqual(await this.store.reconcile(), []);
+  }
+
   async crash() {
     const client = await this.redis.restart();
     this.store.client = client;
@@ -229,7 +240,7 @@ class Play {
 
   async step() {
     const r = this.rnd, weights = [[6, 'accept'], [4, 'revise'], [14, 'claim'], [14, 'settle'], [4, 'due'],
-      [2, 'die'], [1, 'withdraw'], [4, 'person'], [1, 'replay']];
+      [2, 'die'], [1, 'withdraw'], [4, 'person'], [1, 'replay'], [1, 'damage']];
     if (!this.records.size) return this.accept();
     let at = r.below(weights.reduce((sum, [w]) => sum + w, 0));
     const [, what] = weights.find(([w]) => (at -= w) < 0);

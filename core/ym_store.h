@@ -118,7 +118,7 @@
 /*
  * (system, consumer, epoch, [entry, id, token, verdict, revision, number, digest, delay_ms, problem_json]…)
  * verdict: d delivered · r retry after delay (counts) · p put back after delay (does not count) ·
- *   c number awaited, look again after delay · u unknown, look after delay (-1: only a person) ·
+ *   c number awaited, look again after delay (-1: only a person) · u unknown, look after delay (-1: only a person) ·
  *   a proven absent: send again now · j · x · h · w withdrawn there
  * → ["fenced"] (an older epoch) | ["ok" or "fenced" per item…]. Acknowledges and deletes in the same
  * step; a delivery whose wanted revision rose meanwhile goes back to the queue. revision: what the

@@ -21,10 +21,11 @@ local KEY_LIST_MAX = 40        -- records per search key kept as a list; more ma
 local DIRECT_MAX = 2000        -- candidates a listing takes from sorted sets rather than an index
 local LEASE_MAX = 900000       -- ms: no attempt of a living worker lasts longer
 local AREA_LEVELS = { 12, 9 }  -- digits of an area code that have an index: village, town
+local RESTING = { u = 'U', c = 'C' }
 local EXCEPTIONAL = { r = true, u = true, j = true, x = true, h = true }
--- What is counted. U: unknown and only a person can tell. q is not: whatever stands in the stream
--- or among the delayed and is none of s r c u is queued.
-local CLASSES = { 's', 'd', 'r', 'c', 'u', 'U', 'j', 'x', 'h', 'w' }
+-- What is counted. U and C: u and c that only a person can end. q is not: whatever stands in the
+-- stream or among the delayed and is none of s r c u is queued.
+local CLASSES = { 's', 'd', 'r', 'c', 'C', 'u', 'U', 'j', 'x', 'h', 'w' }
 local WORDS = { queued = 'q', sending = 'sc', delivered = 'd', retrying = 'r', unknown = 'u',
     rejected = 'j', dead = 'x', handoff = 'h', withdrawn = 'w' }
 local OPS = { c = 'create', u = 'update', w = 'withdraw' }
@@ -159,7 +160,7 @@ end
 -- problem · hand: 1 = the system has no interface · wd: withdrawal 1 by operation, 2 by hand ·
 -- was: what it is counted as
 local function class(d)
-    return d.letter == 'u' and d.due == -1 and 'U' or d.letter
+    return d.due == -1 and RESTING[d.letter] or d.letter
 end
 
 local function load(packed)
@@ -170,7 +171,7 @@ local function load(packed)
             problem = '', hand = hand and 1 or 0, wd = 0, looks = 0 }
     end
     local l, h, t, i, e, q, s, r, d, o, n, g, p, k, w, y = unpack_msg(packed)
-    return { letter = l, was = l == 'u' and d == -1 and 'U' or l, has = h, tries = t, entry = i,
+    return { letter = l, was = d == -1 and RESTING[l] or l, has = h, tries = t, entry = i,
         epoch = e, seq = q, sent = s, rev = r, due = d, op = o, number = n or '', digest = g or '',
         problem = p or '', hand = k or 0, wd = w or 0, looks = y or 0 }
 end

@@ -252,7 +252,7 @@ local function counts_of(p, name)
     local placed = call('XLEN', key) + call('ZCARD', p .. ':z:' .. name)
     local oldest = call('XRANGE', key, '-', '+', 'COUNT', 1)
     return { name, 'queued', text(placed - c.s - c.r - c.c - c.u), 'sending', text(c.s),
-        'delivered', text(c.d), 'retrying', text(c.r), 'awaiting', text(c.c),
+        'delivered', text(c.d), 'retrying', text(c.r), 'awaiting', text(c.c + c.C),
         'unknown', text(c.u + c.U), 'rejected', text(c.j), 'dead', text(c.x), 'handoff', text(c.h),
         'withdrawn', text(c.w), 'attempts', values[1] or '0', 'ok', values[2] or '0',
         'oldest_ms', oldest[1] and match(oldest[1][1], '^%d+') or '0' }

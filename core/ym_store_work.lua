@@ -142,6 +142,9 @@ end
 
 local function stay(ctx, item, d, letter)
     turn(ctx, item.system, d, item.serial, letter)
+    if item.delay < 0 and RESTING[letter] then
+        return rest(d, -1)
+    end
     delay(ctx, item.system, d, item.serial, item.delay)
 end
 
@@ -181,27 +184,23 @@ function VERDICT.c(ctx, item, d)
 end
 
 function VERDICT.u(ctx, item, d)
-    if item.delay >= 0 then
-        return stay(ctx, item, d, 'u')
-    end
-    turn(ctx, item.system, d, item.serial, 'u')
-    rest(d, -1)
+    stay(ctx, item, d, 'u')
 end
 
 function VERDICT.a(ctx, item, d, m)
-    leave_unknown(ctx, item, d, 'absent')
     if d.op == 'w' or (m.withdrawn > 0 and d.has == 0) then
         return VERDICT.w(ctx, item, d, m)
     end
+    leave_unknown(ctx, item, d, 'absent')
     turn(ctx, item.system, d, item.serial, 'q')
     ready(ctx, item.system, d, item.serial)
 end
 
 local function bury(ctx, item, d, m)
-    leave_unknown(ctx, item, d, 'settled')
     if m.withdrawn > 0 and d.has == 0 then
         return VERDICT.w(ctx, item, d, m)
     end
+    leave_unknown(ctx, item, d, 'settled')
     rest(d)
     turn(ctx, item.system, d, item.serial, item.verdict)
 end
@@ -224,6 +223,7 @@ function VERDICT.w(ctx, item, d, m)
         turn(ctx, item.system, d, item.serial, 'u')
         return rest(d, -1)
     end
+    leave_unknown(ctx, item, d, 'withdrawn')
     d.has = 0
     onward(ctx, item.system, d, item.serial, m)
 end

@@ -158,6 +158,15 @@ for (const [verdict, word] of [['j', 'rejected'], ['x', 'dead'], ['h', 'handoff'
   });
 }
 
+test('c with -1 waits for a person', async () => {
+  const { id, item } = await flying();
+  await worker.settle(item, 'c', { delay: -1 });
+  assert.deepEqual([await letter(id), (await store.delivery(id, 'a')).next], ['c', '-1']);
+  await noPlace();
+  const { a } = await store.counts('a');
+  assert.deepEqual([a.awaiting, a.queued], [1, 0]);
+});
+
 test('an update carries number and revision; order is kept', async () => {
   const { id, item } = await flying();
   await worker.settle(item, 'd', { number: 'A-1', digest: DIGEST });

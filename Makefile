@@ -72,6 +72,17 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libym_adapters.a $(BUILD)/libym_core.a
 	@mkdir -p $(@D)
 	@$(CC) $(ALLC) $< $(BUILD)/libym_adapters.a $(BUILD)/libym_core.a $(ALIBS) $(LIBS) -lcmocka -o $@
 
+# --- transports' probe: a program that lets tests/adapters/transports.test.mjs drive one transport.
+# Built with sanitizers from the sources it needs, so that a leak or a bad access fails the test.
+PROBE_SRC := tests/adapters/transport_probe.c $(wildcard adapters/transports/*.c) \
+             adapters/mapping/ym_html.c adapters/mapping/ym_doc.c $(CORE_SRC)
+$(BUILD)/tests/transport_probe: $(PROBE_SRC) $(wildcard core/*.h adapters/*/*.h)
+	@mkdir -p $(@D)
+	@echo "  PROBE $@"
+	@$(CC) $(STD) $(WARN) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined $(INC) $(PCFLAGS) \
+	  $(PROBE_SRC) $(ALIBS) $(LIBS) -o $@
+# --- end of the transports' probe
+
 unit: $(UNIT_BIN)
 	@for t in $(UNIT_BIN); do $$t || exit 1; done
 

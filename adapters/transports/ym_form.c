@@ -178,7 +178,7 @@ static ym_status encode_form(const struct ym_html_form *form, const struct ym_wi
     ym_status rc = ym_buf_adds(body, "");
     size_t i;
 
-    for (i = 0; i < w->field_count; i++) {
+    for (i = 0; i < w->field_count && !w->add_fields; i++) {
         if (!has_name(form->fields, form->field_count, w->fields[i].name)) {
             return ym_err_set(err, YM_EINVAL, "the page's form has no field \"%.60s\"",
                               w->fields[i].name);
@@ -193,6 +193,13 @@ static ym_status encode_form(const struct ym_html_form *form, const struct ym_wi
             }
         } else if (!has_name(form->fields, i, f->name)) {
             rc = add_ours(body, form->charset, w, f->name, err);
+        }
+    }
+    for (i = 0; i < w->field_count && rc == YM_OK; i++) { /* what the page lacks, in our order */
+        const struct ym_pair *f = &w->fields[i];
+
+        if (!has_name(form->fields, form->field_count, f->name)) {
+            rc = add_control(body, form->charset, f->name, f->value, err);
         }
     }
     return rc;

@@ -243,6 +243,13 @@ static int on_sending(void *user, char *ip, char *local_ip, int port, int local_
 
 /* Request ---------------------------------------------------------------------------------------- */
 
+/* curl_easy_reset() forgets the list of cookie files without freeing it. */
+static void reset_handle(CURL *easy)
+{
+    (void)curl_easy_setopt(easy, CURLOPT_COOKIEFILE, NULL);
+    curl_easy_reset(easy);
+}
+
 ym_status ym_request_open(struct ym_link *l, struct ym_arena *a, struct ym_request **ret,
                           struct ym_err *err)
 {
@@ -278,7 +285,7 @@ void ym_request_close(struct ym_request *r)
     l = r->link;
     curl_slist_free_all(r->headers);
     ym_buf_wipe(&r->body);
-    curl_easy_reset(r->easy);
+    reset_handle(r->easy);
     if (l->idle_count < YM_COUNT(l->idle)) {
         l->idle[l->idle_count++] = r->easy;
     } else {
@@ -421,7 +428,7 @@ ym_status ym_request_start(struct ym_request *r, const struct ym_http_call *call
     if (!is_token(call->method)) {
         return ym_err_set(err, YM_EINVAL, "this is no HTTP method");
     }
-    curl_easy_reset(e);
+    reset_handle(e);
     curl_slist_free_all(r->headers);
     r->headers = NULL;
     ym_buf_reset(&r->body);

@@ -26,7 +26,7 @@ struct ym_link {
     struct ym_http_settings settings;
     const char *origin; /* of the endpoint; NULL when it has none */
     CURLSH *jar;        /* cookies; NULL = none are kept */
-    CURL *idle[16];     /* handles at rest: their making costs more than a request */
+    CURL *idle[256];    /* handles at rest: their making costs more than a request */
     size_t idle_count;
 };
 

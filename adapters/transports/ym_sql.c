@@ -354,15 +354,14 @@ static void sql_run(struct ym_link *l, const struct ym_wire *w, int64_t timeout_
     l->state[0] = l->words[0] = '\0';
     ym_buf_init(&body, YM_JSON_BYTES);
     (void)ym_buf_adds(&body, "[]");
-    ym_sql_watch_start(l);
+    ym_sql_watch_start(l->deadline_ms);
     if (ym_sql_connect(l) == YM_OK) {
         transact(l, w, &body, a, facts);
         l->used_ms = ym_tick_ms();
     } else {
         facts->problem = problem_words(l, a);
     }
-    ym_sql_watch_stop(l);
-    if (l->cut) {
+    if (ym_sql_watch_stop()) {
         ym_sql_disconnect(l);
     }
     ym_wipe(l->words, sizeof(l->words));

@@ -6,6 +6,7 @@
 
 #include "ym_time.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <strings.h>
@@ -19,22 +20,44 @@
 #define WATCH_SIGNAL (SIGRTMIN + 4)
 
 /* What the handler needs; one per process because a signal handler has no argument of ours. */
-static volatile sig_atomic_t watch_fds[4] = {-1, -1, -1, -1};
+static unsigned char watch_seen[FDS_LOOKED_AT / 8]; /* sockets that are not the driver's */
+static volatile sig_atomic_t watch_connecting;      /* every other socket is the driver's */
+static volatile sig_atomic_t watch_fds[4] = {-1, -1, -1, -1}; /* afterwards: those it opened */
 static volatile sig_atomic_t watch_fired;
 static timer_t watch_timer;
 static pid_t watch_owner; /* timers do not survive a fork */
 
+static bool is_socket(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static bool is_new_socket(int fd)
+{
+    return (watch_seen[fd / 8] >> (fd % 8) & 1) == 0 && is_socket(fd);
+}
+
+/* fstat() and shutdown() are async-signal-safe (POSIX 2.4.3). */
 static void on_deadline(int sig)
 {
+    int saved = errno, fd;
     size_t i;
 
     (void)sig;
     watch_fired = 1;
+    for (fd = 0; fd < FDS_LOOKED_AT && watch_connecting; fd++) {
+        if (is_new_socket(fd)) {
+            (void)shutdown(fd, SHUT_RDWR);
+        }
+    }
     for (i = 0; i < YM_COUNT(watch_fds); i++) {
         if (watch_fds[i] >= 0) {
             (void)shutdown(watch_fds[i], SHUT_RDWR);
         }
     }
+    errno = saved;
 }
 
 static bool watch_ready(void)
@@ -61,17 +84,16 @@ static void watch_prepare(void)
     }
 }
 
-void ym_sql_watch_start(struct ym_link *l)
+void ym_sql_watch_start(int64_t deadline_ms)
 {
-    int64_t left = l->deadline_ms - ym_tick_ms();
+    int64_t left = deadline_ms - ym_tick_ms();
     struct itimerspec when = {0};
 
-    watch_fired = 0;
-    l->cut = false;
     watch_prepare();
     if (!watch_ready()) {
         return; /* the driver's own timeouts remain */
     }
+    watch_fired = 0;
     left = left < 1 ? 1 : left;
     when.it_value.tv_sec = left / 1000;
     when.it_value.tv_nsec = (long)(left % 1000) * 1000000;
@@ -79,56 +101,45 @@ void ym_sql_watch_start(struct ym_link *l)
     (void)timer_settime(watch_timer, 0, &when, NULL);
 }
 
-void ym_sql_watch_stop(struct ym_link *l)
+bool ym_sql_watch_stop(void)
 {
     struct itimerspec never = {0};
 
     if (watch_ready()) {
         (void)timer_settime(watch_timer, 0, &never, NULL);
     }
-    l->cut = watch_fired != 0;
+    return watch_fired != 0;
 }
 
-static bool is_socket(int fd)
-{
-    struct stat st;
-
-    return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
-}
-
-/* Remembers which descriptors are sockets already … */
-static void note_sockets(unsigned char seen[FDS_LOOKED_AT / 8])
+/* Every socket that is open now is somebody else's; what comes during the connect is the driver's. */
+static void sockets_begin(void)
 {
     int fd;
 
-    memset(seen, 0, FDS_LOOKED_AT / 8);
+    memset(watch_seen, 0, sizeof(watch_seen));
     for (fd = 0; fd < FDS_LOOKED_AT; fd++) {
         if (is_socket(fd)) {
-            seen[fd / 8] |= (unsigned char)(1u << (fd % 8));
+            watch_seen[fd / 8] |= (unsigned char)(1u << (fd % 8));
         }
     }
+    watch_connecting = 1;
 }
 
-/* … so that those which are new belong to the driver. */
-static void take_new_sockets(const unsigned char seen[FDS_LOOKED_AT / 8])
+/* The connect is over: later sockets are somebody else's again. */
+static void sockets_end(bool connected)
 {
     size_t n = 0;
     int fd;
 
-    for (fd = 0; fd < FDS_LOOKED_AT && n < YM_COUNT(watch_fds); fd++) {
-        if ((seen[fd / 8] >> (fd % 8) & 1) == 0 && is_socket(fd)) {
+    for (fd = 0; fd < FDS_LOOKED_AT && connected && n < YM_COUNT(watch_fds); fd++) {
+        if (is_new_socket(fd)) {
             watch_fds[n++] = fd;
         }
     }
-}
-
-static void forget_sockets(void)
-{
-    size_t i;
-
-    for (i = 0; i < YM_COUNT(watch_fds); i++) {
-        watch_fds[i] = -1;
+    while (n < YM_COUNT(watch_fds)) {
+        watch_fds[n++] = -1;
     }
+    watch_connecting = 0;
 }
 
 void ym_sql_failed(struct ym_link *l, SQLSMALLINT type, SQLHANDLE handle)
@@ -167,7 +178,7 @@ void ym_sql_disconnect(struct ym_link *l)
     }
     l->dbc = SQL_NULL_HDBC;
     l->connected = false;
-    forget_sockets();
+    sockets_end(false);
 }
 
 /* value as an attribute of a connection string: in braces when it holds what would end it. */
@@ -268,7 +279,6 @@ static ym_status connect_new(struct ym_link *l)
 {
     int64_t left = l->deadline_ms - ym_tick_ms();
     SQLULEN seconds;
-    unsigned char seen[FDS_LOOKED_AT / 8];
     struct ym_buf text;
     ym_status rc = YM_OK;
 
@@ -285,7 +295,8 @@ static ym_status connect_new(struct ym_link *l)
         return fail(l, "IM012", "the endpoint names a secret that is not given, or is too long");
     }
     (void)SQLSetConnectAttr(l->dbc, SQL_ATTR_LOGIN_TIMEOUT, (SQLPOINTER)seconds, 0);
-    note_sockets(seen);
+    sockets_begin();
+    ym_sql_watch_start(ym_tick_ms() + left);
     if (!SQL_SUCCEEDED(SQLDriverConnect(l->dbc, NULL, (SQLCHAR *)text.p, (SQLSMALLINT)text.n, NULL,
                                         0, NULL, SQL_DRIVER_NOPROMPT))) {
         ym_sql_failed(l, SQL_HANDLE_DBC, l->dbc);
@@ -297,7 +308,8 @@ static ym_status connect_new(struct ym_link *l)
         return rc;
     }
     l->connected = true;
-    take_new_sockets(seen);
+    sockets_end(true);
+    ym_sql_watch_start(l->deadline_ms);
     if (!SQL_SUCCEEDED(
             SQLSetConnectAttr(l->dbc, SQL_ATTR_AUTOCOMMIT, (SQLPOINTER)SQL_AUTOCOMMIT_OFF, 0))) {
         ym_sql_failed(l, SQL_HANDLE_DBC, l->dbc);

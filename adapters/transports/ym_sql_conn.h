@@ -26,7 +26,6 @@ struct ym_link {
     bool connected;
     int64_t used_ms;     /* when the connection last did something */
     int64_t deadline_ms; /* of the run under way */
-    bool cut;            /* the watchdog ended the connection */
     char state[YM_SQL_STATE_LEN];
     char words[YM_SQL_WORDS_LEN]; /* of the last failure; a database quotes values: not for logs */
 };
@@ -42,10 +41,11 @@ void ym_sql_failed(struct ym_link *l, SQLSMALLINT type, SQLHANDLE handle);
 bool ym_sql_lost(struct ym_link *l);
 
 /*
- * Between start and stop the connection's socket is shut down when the deadline passes. A driver
- * waiting for a server that hangs offers no other way out. One connection at a time per process.
+ * From start to stop the connection's socket is shut down when the deadline passes: a driver that
+ * waits for a server that hangs offers no other way out. connect sets the login's own deadline and
+ * then the run's. stop says whether it had to. One connection at a time per process.
  */
-void ym_sql_watch_start(struct ym_link *l);
-void ym_sql_watch_stop(struct ym_link *l);
+void ym_sql_watch_start(int64_t deadline_ms);
+bool ym_sql_watch_stop(void);
 
 #endif

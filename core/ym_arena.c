@@ -55,10 +55,9 @@ bool ym_fault_hit(void)
 
 void ym_wipe(void *p, size_t n)
 {
-    volatile unsigned char *v = p;
-
-    while (n-- > 0) {
-        *v++ = 0;
+    if (n > 0) {
+        memset(p, 0, n);
+        __asm__ __volatile__("" : : "r"(p) : "memory"); /* it might be read: not to be dropped */
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include "ym_arena.h"
 #include "ym_buf.h"
+#include "ym_json_fast.h"
 #include "ym_utf8.h"
 
 #include <errno.h>
@@ -148,12 +149,16 @@ ym_status ym_json_parse(struct ym_str text, const struct ym_json_limits *limits,
     if (text.n >= 3 && memcmp(text.p, "\xEF\xBB\xBF", 3) == 0) {
         return ym_err_at(err, YM_EINVAL, NULL, 1, 1, "a byte-order mark is not allowed; remove it");
     }
+    if (ym_fault_hit()) {
+        return ym_err_set(err, YM_ENOMEM, "out of memory");
+    }
+    if (ym_json_read(text, limits, ret)) {
+        return YM_OK;
+    }
+    /* wrong or unusual: jansson says which, and where */
     rc = json_scan(text, limits, err);
     if (rc != YM_OK) {
         return rc;
-    }
-    if (ym_fault_hit()) {
-        return ym_err_set(err, YM_ENOMEM, "out of memory");
     }
 
     root = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);

@@ -5,6 +5,7 @@
 #include "ym_map_priv.h"
 #include "ym_charset.h"
 #include "ym_conf.h"
+#include "ym_json_fast.h"
 #include "ym_time.h"
 
 #include <stdio.h>
@@ -537,17 +538,15 @@ static json_t *encoded(struct eval *e, const struct ym_node *n, json_t *doc)
 {
     struct ym_buf b;
     json_t *ret = NULL;
-    char *text;
     if (doc == NULL || n->encode == YM_ENCODE_NONE) {
         return doc;
     }
     if (n->encode == YM_ENCODE_JSON) {
-        text = json_dumps(doc, JSON_COMPACT | JSON_REAL_PRECISION(15));
-        ret = text != NULL ? json_string(text) : NULL;
-        if (text != NULL) {
-            ym_wipe(text, strlen(text));
+        ym_buf_init(&b, YM_MAP_TEXT);
+        if (ym_json_write(doc, &b) == YM_OK) {
+            ret = json_stringn(b.p, b.n);
         }
-        free(text);
+        ym_buf_wipe(&b);
     } else {
         ym_buf_init(&b, YM_MAP_TEXT);
         if (ym_map_xml(n->root, doc, &b) == YM_OK) {

@@ -3,15 +3,16 @@
  */
 #include "ym_extract.h"
 
-#include "ym_json.h"
+#include "ym_json_fast.h"
 #include "ym_match.h"
 
 #include <libxml/xpath.h>
 #include <libxml/xpathInternals.h>
 #include <strings.h>
 
-#define THEN_DEPTH 4        /* documents within documents */
-#define XPATH_EFFORT 500000 /* libxml2's operation limit of one evaluation */
+#define EXTRACT_JSON_MAX (4u << 20) /* of a value that is JSON, printed */
+#define THEN_DEPTH 4                /* documents within documents */
+#define XPATH_EFFORT 500000         /* libxml2's operation limit of one evaluation */
 
 enum source { FROM_JSON, FROM_XPATH, FROM_REGEX, FROM_HEADER, FROM_CONST };
 
@@ -309,20 +310,20 @@ static bool json_missing(const json_t *j)
 /* A JSON value as text: strings as they are, everything else as JSON writes it. */
 static ym_status json_value(json_t *j, struct ym_arena *a, struct value *out)
 {
-    char *dump;
+    struct ym_buf dump;
 
     if (json_is_string(j)) {
         out->text = json_string_value(j);
         out->n = json_string_length(j);
         return YM_OK;
     }
-    dump = json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-    if (dump == NULL) {
+    ym_buf_init(&dump, EXTRACT_JSON_MAX);
+    if (ym_json_write(j, &dump) != YM_OK) {
         return YM_ENOMEM;
     }
-    out->n = strlen(dump);
-    out->text = ym_arena_copy(a, dump, out->n + 1);
-    free(dump);
+    out->n = dump.n;
+    out->text = ym_arena_copy(a, dump.p, dump.n + 1);
+    ym_buf_clear(&dump);
     return out->text != NULL ? YM_OK : YM_ENOMEM;
 }
 

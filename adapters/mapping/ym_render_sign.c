@@ -4,11 +4,13 @@
  */
 #include "ym_render_int.h"
 
+#include "ym_json_fast.h"
 #include "ym_sign.h"
 
 #include <stdlib.h>
 
 #define SIGN_PAIRS 16
+#define JOB_JSON_MAX (16u << 20) /* of one body; a record has at most 1 MiB */
 
 /* Where parameter values come from. */
 struct params {
@@ -82,16 +84,15 @@ static ym_status run(struct ym_job *j, const struct ym_yaml *sign, struct ym_pai
 
 ym_status ym_job_dump(struct ym_job *j, const json_t *doc, struct ym_str *ret)
 {
-    char *text = json_dumps(doc, JSON_COMPACT | JSON_REAL_PRECISION(15));
-    struct ym_str utf8;
+    struct ym_buf text;
+    struct ym_str utf8 = YM_STR_NULL;
 
-    if (text == NULL) {
-        return ym_job_nomem(j);
+    ym_buf_init(&text, JOB_JSON_MAX);
+    if (ym_json_write(doc, &text) == YM_OK) {
+        utf8.n = text.n;
+        utf8.p = ym_arena_copy(j->a, text.p, text.n + 1);
     }
-    utf8.n = strlen(text);
-    utf8.p = ym_arena_copy(j->a, text, utf8.n + 1);
-    ym_wipe(text, utf8.n);
-    free(text);
+    ym_buf_wipe(&text);
     return utf8.p != NULL ? ym_job_encode(j, utf8, ret) : ym_job_nomem(j);
 }
 

@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * JSON on the hot path (ym_json_fast.h). jansson reads its input byte by byte through two layers of
+ * buffers, which is half of a delivery's whole cost; here a string is found by one scan.
+ */
+#include "ym_json_fast.h"
+
+#include "ym_utf8.h"
+
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DIGITS_MAX 18 /* of an integer: always within 64 bits */
+#define REAL_MAX 40   /* bytes of a real number; longer ones go the slow way */
+
+struct reader {
+    const unsigned char *p, *end;
+    size_t depth, members; /* left */
+    char *scratch;         /* for strings with escapes; as long as the text */
+    size_t scratch_size;
+};
+
+static bool read_value(struct reader *r, json_t **ret);
+
+/*
+ * Eight bytes at once: whether none of them is a control character, a quote, a backslash or, with
+ * ascii, beyond ASCII. (x - 0x20…) borrows into a byte's top bit exactly when it was below 0x20.
+ */
+static bool plain8(const unsigned char *p, bool ascii)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
+    uint64_t x, quote, slash;
+
+    memcpy(&x, p, sizeof(x));
+    quote = x ^ (ones * '"');
+    slash = x ^ (ones * '\\');
+    return ((((x - ones * 0x20) | (quote - ones) | (slash - ones)) & ~x & high) == 0) &&
+           (!ascii || (x & high) == 0);
+}
+
+static void skip_blanks(struct reader *r)
+{
+    while (r->p < r->end && (*r->p == ' ' || *r->p == '\t' || *r->p == '\n' || *r->p == '\r')) {
+        r->p++;
+    }
+}
+
+static int hex_of(unsigned char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Four hex digits at p; -1 when there are none. */
+static int32_t read_u(const struct reader *r, const unsigned char *p)
+{
+    int32_t v = 0;
+
+    if (r->end - p < 4) {
+        return -1;
+    }
+    for (int i = 0; i < 4; i++) {
+        int h = hex_of(p[i]);
+
+        if (h < 0) {
+            return -1;
+        }
+        v = v * 16 + h;
+    }
+    return v;
+}
+
+static size_t put_utf8(int32_t c, char *out)
+{
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        out[0] = (char)(0xC0 | (c >> 6));
+        out[1] = (char)(0x80 | (c & 0x3F));
+        return 2;
+    }
+    if (c < 0x10000) {
+        out[0] = (char)(0xE0 | (c >> 12));
+        out[1] = (char)(0x80 | ((c >> 6) & 0x3F));
+        out[2] = (char)(0x80 | (c & 0x3F));
+        return 3;
+    }
+    out[0] = (char)(0xF0 | (c >> 18));
+    out[1] = (char)(0x80 | ((c >> 12) & 0x3F));
+    out[2] = (char)(0x80 | ((c >> 6) & 0x3F));
+    out[3] = (char)(0x80 | (c & 0x3F));
+    return 4;
+}
+
+/* \uXXXX at r->p (behind the u), pairs joined. 0 = not allowed. */
+static size_t read_unicode(struct reader *r, char *out)
+{
+    int32_t high = read_u(r, r->p), low;
+
+    if (high <= 0 || (high >= 0xDC00 && high <= 0xDFFF)) {
+        return 0;
+    }
+    r->p += 4;
+    if (high < 0xD800 || high > 0xDBFF) {
+        return put_utf8(high, out);
+    }
+    if (r->end - r->p < 6 || r->p[0] != '\\' || r->p[1] != 'u') {
+        return 0;
+    }
+    low = read_u(r, r->p + 2);
+    if (low < 0xDC00 || low > 0xDFFF) {
+        return 0;
+    }
+    r->p += 6;
+    return put_utf8(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00), out);
+}
+
+/* One escape; r->p stands behind the backslash. The text it stands for is never longer than itself. */
+static size_t read_escape(struct reader *r, char *out)
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    const char *at;
+
+    if (r->p >= r->end) {
+        return 0;
+    }
+    if (*r->p == 'u') {
+        r->p++;
+        return read_unicode(r, out);
+    }
+    at = *r->p != '\0' ? strchr(from, *r->p) : NULL;
+    if (at == NULL) {
+        return 0;
+    }
+    r->p++;
+    out[0] = to[at - from];
+    return 1;
+}
+
+/* The rest of a string from its first escape on; start is where it began. */
+static bool read_escaped(struct reader *r, const unsigned char *start, struct ym_str *ret)
+{
+    size_t n = (size_t)(r->p - start), len;
+
+    if (r->scratch == NULL) {
+        r->scratch = malloc(r->scratch_size);
+        if (r->scratch == NULL) {
+            return false;
+        }
+    }
+    memcpy(r->scratch, start, n);
+    while (r->p < r->end && *r->p != '"') {
+        if (*r->p == '\\') {
+            r->p++;
+            len = read_escape(r, r->scratch + n);
+            if (len == 0) {
+                return false;
+            }
+            n += len;
+            continue;
+        }
+        if (*r->p < 0x20) {
+            return false;
+        }
+        len = ym_utf8_step(r->p, (size_t)(r->end - r->p));
+        if (len == 0) {
+            return false;
+        }
+        memcpy(r->scratch + n, r->p, len);
+        r->p += len;
+        n += len;
+    }
+    *ret = (struct ym_str){r->scratch, n};
+    return r->p++ < r->end;
+}
+
+/* A string, r->p behind its opening quote. ret points into the text or the scratch. */
+static bool read_string(struct reader *r, struct ym_str *ret)
+{
+    const unsigned char *start = r->p;
+
+    while (r->p < r->end) {
+        unsigned char c;
+
+        while (r->end - r->p >= 8 && plain8(r->p, true)) {
+            r->p += 8;
+        }
+        if (r->p >= r->end) {
+            return false;
+        }
+        c = *r->p;
+        if (c == '"') {
+            *ret = (struct ym_str){(const char *)start, (size_t)(r->p - start)};
+            r->p++;
+            return true;
+        }
+        if (c == '\\') {
+            return read_escaped(r, start, ret);
+        }
+        if (c >= 0x20 && c < 0x80) {
+            r->p++;
+            continue;
+        }
+        size_t len = c < 0x20 ? 0 : ym_utf8_step(r->p, (size_t)(r->end - r->p));
+        if (len == 0) {
+            return false;
+        }
+        r->p += len;
+    }
+    return false;
+}
+
+static const unsigned char *skip_digits(const struct reader *r, const unsigned char *p)
+{
+    while (p < r->end && *p >= '0' && *p <= '9') {
+        p++;
+    }
+    return p;
+}
+
+/* Fraction and exponent behind the integer part; NULL when they are ill-formed. */
+static const unsigned char *skip_real(const struct reader *r, const unsigned char *p)
+{
+    const unsigned char *from;
+
+    if (p < r->end && *p == '.') {
+        from = p + 1;
+        p = skip_digits(r, from);
+        if (p == from) {
+            return NULL;
+        }
+    }
+    if (p < r->end && (*p == 'e' || *p == 'E')) {
+        p++;
+        if (p < r->end && (*p == '+' || *p == '-')) {
+            p++;
+        }
+        from = p;
+        p = skip_digits(r, from);
+        if (p == from) {
+            return NULL;
+        }
+    }
+    return p;
+}
+
+static bool read_real(struct reader *r, const unsigned char *start, const unsigned char *end,
+                      json_t **ret)
+{
+    char text[REAL_MAX + 1];
+    size_t n = (size_t)(end - start);
+    double v;
+
+    if (n > REAL_MAX || localeconv()->decimal_point[0] != '.') {
+        return false;
+    }
+    memcpy(text, start, n);
+    text[n] = '\0';
+    v = strtod(text, NULL);
+    if (!isfinite(v)) {
+        return false;
+    }
+    r->p = end;
+    *ret = json_real(v);
+    return *ret != NULL;
+}
+
+static bool read_number(struct reader *r, json_t **ret)
+{
+    const unsigned char *start = r->p, *digits = start + (*start == '-'), *end, *after;
+    json_int_t v = 0;
+
+    end = skip_digits(r, digits);
+    if (end == digits || (*digits == '0' && end - digits > 1)) {
+        return false;
+    }
+    after = skip_real(r, end);
+    if (after == NULL) {
+        return false;
+    }
+    if (after != end) {
+        return read_real(r, start, after, ret);
+    }
+    if (end - digits > DIGITS_MAX) {
+        return false;
+    }
+    for (const unsigned char *p = digits; p < end; p++) {
+        v = v * 10 + (*p - '0');
+    }
+    r->p = end;
+    *ret = json_integer(*start == '-' ? -v : v);
+    return *ret != NULL;
+}
+
+static bool read_word(struct reader *r, const char *word, json_t *value, json_t **ret)
+{
+    size_t n = strlen(word);
+
+    if ((size_t)(r->end - r->p) < n || memcmp(r->p, word, n) != 0) {
+        return false;
+    }
+    r->p += n;
+    *ret = value;
+    return true;
+}
+
+static bool read_member(struct reader *r, json_t *object)
+{
+    size_t before = json_object_size(object);
+    struct ym_str key;
+    json_t *value = NULL;
+    char small[64], *copy = small;
+    bool ok;
+
+    if (r->p >= r->end || *r->p++ != '"' || !read_string(r, &key)) {
+        return false;
+    }
+    if (key.p == r->scratch) { /* the value may need the scratch as well */
+        copy = key.n < sizeof(small) ? small : malloc(key.n + 1);
+        if (copy == NULL) {
+            return false;
+        }
+        memcpy(copy, key.p, key.n);
+        key.p = copy;
+    }
+    skip_blanks(r);
+    ok = r->p < r->end && *r->p++ == ':' && read_value(r, &value) &&
+         json_object_setn_new_nocheck(object, key.p, key.n, value) == 0;
+    if (copy != small) {
+        free(copy);
+    }
+    return ok && json_object_size(object) == before + 1; /* else the same key twice */
+}
+
+static bool read_item(struct reader *r, json_t *array)
+{
+    json_t *value = NULL;
+
+    return read_value(r, &value) && json_array_append_new(array, value) == 0;
+}
+
+/* Members or items up to the closing bracket; r->p behind the opening one. */
+static bool read_container(struct reader *r, json_t *c, bool (*read)(struct reader *, json_t *),
+                           unsigned char close)
+{
+    skip_blanks(r);
+    if (r->p < r->end && *r->p == close) {
+        r->p++;
+        return true;
+    }
+    for (;;) {
+        skip_blanks(r);
+        if (r->members == 0 || !read(r, c)) {
+            return false;
+        }
+        r->members--;
+        skip_blanks(r);
+        if (r->p >= r->end) {
+            return false;
+        }
+        if (*r->p == close) {
+            r->p++;
+            return true;
+        }
+        if (*r->p++ != ',') {
+            return false;
+        }
+    }
+}
+
+static bool read_nested(struct reader *r, json_t **ret)
+{
+    bool is_object = *r->p++ == '{', ok;
+    json_t *c;
+
+    if (r->depth == 0) {
+        return false;
+    }
+    c = is_object ? json_object() : json_array();
+    if (c == NULL) {
+        return false;
+    }
+    r->depth--;
+    ok = is_object ? read_container(r, c, read_member, '}') : read_container(r, c, read_item, ']');
+    r->depth++;
+    if (!ok) {
+        json_decref(c);
+        return false;
+    }
+    *ret = c;
+    return true;
+}
+
+static bool read_value(struct reader *r, json_t **ret)
+{
+    struct ym_str s;
+
+    skip_blanks(r);
+    if (r->p >= r->end) {
+        return false;
+    }
+    switch (*r->p) {
+    case '"':
+        r->p++;
+        if (!read_string(r, &s)) {
+            return false;
+        }
+        *ret = json_stringn_nocheck(s.p, s.n);
+        return *ret != NULL;
+    case '{':
+    case '[':
+        return read_nested(r, ret);
+    case 't':
+        return read_word(r, "true", json_true(), ret);
+    case 'f':
+        return read_word(r, "false", json_false(), ret);
+    case 'n':
+        return read_word(r, "null", json_null(), ret);
+    default:
+        return read_number(r, ret);
+    }
+}
+
+bool ym_json_read(struct ym_str text, const struct ym_json_limits *limits, json_t **ret)
+{
+    struct reader r = {.p = (const unsigned char *)text.p,
+                       .end = (const unsigned char *)text.p + text.n,
+                       .depth = limits->depth,
+                       .members = limits->members,
+                       .scratch_size = text.n + 4};
+    json_t *v = NULL;
+    bool ok;
+
+    if (text.n == 0 || text.n > limits->bytes) {
+        return false;
+    }
+    ok = read_value(&r, &v);
+    if (ok) {
+        skip_blanks(&r);
+        if (r.p != r.end) {
+            json_decref(v);
+            ok = false;
+        }
+    }
+    free(r.scratch);
+    if (ok) {
+        *ret = v;
+    }
+    return ok;
+}
+
+/* Writing ------------------------------------------------------------------------------------ */
+
+static ym_status write_string(struct ym_buf *out, const char *p, size_t n)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    size_t from = 0;
+
+    ym_buf_addc(out, '"');
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)p[i];
+        const char *at;
+        char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+
+        if (n - i >= 8 && plain8((const unsigned char *)p + i, false)) {
+            i += 7;
+            continue;
+        }
+        if (c >= 0x20 && c != '"' && c != '\\') {
+            continue;
+        }
+        ym_buf_add(out, p + from, i - from);
+        at = strchr("\"\"\\\\\bb\ff\nn\rr\tt", c); /* pairs: character, its letter */
+        if (c != '\0' && at != NULL) {
+            escape[1] = at[1];
+            ym_buf_add(out, escape, 2);
+        } else {
+            ym_buf_add(out, escape, 6);
+        }
+        from = i + 1;
+    }
+    ym_buf_add(out, p + from, n - from);
+    return ym_buf_addc(out, '"');
+}
+
+static ym_status write_number(struct ym_buf *out, const json_t *v)
+{
+    char text[64];
+    size_t n;
+
+    if (json_is_integer(v)) {
+        n = (size_t)snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+    } else {
+        n = json_dumpb(v, text, sizeof(text), JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+    }
+    return n > 0 && n <= sizeof(text) ? ym_buf_add(out, text, n) : YM_EINVAL;
+}
+
+static ym_status write_object(struct ym_buf *out, json_t *v)
+{
+    bool first = true;
+    ym_status rc = ym_buf_addc(out, '{');
+
+    for (void *i = json_object_iter(v); i != NULL; i = json_object_iter_next(v, i)) {
+        const char *key = json_object_iter_key(i);
+
+        if (!first) {
+            ym_buf_addc(out, ',');
+        }
+        first = false;
+        write_string(out, key, json_object_iter_key_len(i));
+        ym_buf_addc(out, ':');
+        rc = ym_json_write(json_object_iter_value(i), out);
+        if (rc != YM_OK) {
+            return rc;
+        }
+    }
+    return ym_buf_addc(out, '}');
+}
+
+static ym_status write_array(struct ym_buf *out, const json_t *v)
+{
+    ym_status rc = ym_buf_addc(out, '[');
+
+    for (size_t i = 0; i < json_array_size(v); i++) {
+        if (i > 0) {
+            ym_buf_addc(out, ',');
+        }
+        rc = ym_json_write(json_array_get(v, i), out);
+        if (rc != YM_OK) {
+            return rc;
+        }
+    }
+    return ym_buf_addc(out, ']');
+}
+
+ym_status ym_json_write(const json_t *v, struct ym_buf *out)
+{
+    switch (json_typeof(v)) {
+    case JSON_OBJECT:
+        return write_object(out, (json_t *)(uintptr_t)v); /* jansson's iterators are not const */
+    case JSON_ARRAY:
+        return write_array(out, v);
+    case JSON_STRING:
+        return write_string(out, json_string_value(v), json_string_length(v));
+    case JSON_INTEGER:
+    case JSON_REAL:
+        return write_number(out, v);
+    case JSON_TRUE:
+        return ym_buf_add(out, "true", 4);
+    case JSON_FALSE:
+        return ym_buf_add(out, "false", 5);
+    case JSON_NULL:
+        break;
+    }
+    return ym_buf_add(out, "null", 4);
+}

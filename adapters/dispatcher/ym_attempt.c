@@ -52,11 +52,6 @@ void ym_attempt_init(struct ym_attempt *a, struct ym_bench *bench)
 
 /* The record ---------------------------------------------------------------------------------- */
 
-static void attempt_free_json(void *doc)
-{
-    json_decref(doc);
-}
-
 static bool attempt_set(json_t *o, const char *key, struct ym_str text)
 {
     return json_object_set_new(o, key, json_stringn(text.p != NULL ? text.p : "", text.n)) == 0;
@@ -70,40 +65,43 @@ static bool attempt_set_time(json_t *o, const char *key, int64_t ms, int offset_
     return attempt_set(o, key, ym_str_of(text));
 }
 
-/* {id, type, revision, owner, org, area, created_at, updated_at, data} */
-static ym_status attempt_record(struct ym_attempt *a, struct ym_err *err)
+/*
+ * {id, type, revision, owner, org, area, created_at, updated_at, data}. It lives during one render
+ * only: a hundred trees in flight would not fit into a processor's cache, and a render of another
+ * operation of the same attempt is rare.
+ */
+static ym_status attempt_record(struct ym_attempt *a, json_t **ret, struct ym_err *err)
 {
     static const struct ym_json_limits limits = {ATTEMPT_ENVELOPE_BYTES, YM_JSON_DEPTH + 2,
                                                  YM_JSON_MEMBERS + 16};
     const struct ym_claimed *c = &a->claimed;
     int offset = a->bench->sys->settings.offset_min;
-    json_t *envelope = NULL, *data = NULL;
-    ym_status rc;
+    json_t *record = json_object(), *envelope = NULL, *data = NULL;
     bool ok;
 
-    a->record = json_object();
-    if (a->record == NULL || ym_arena_cleanup(a->arena, attempt_free_json, a->record) != YM_OK) {
-        json_decref(a->record);
-        a->record = NULL;
+    if (c->envelope.n > 0 && ym_json_parse(c->envelope, &limits, &envelope, err) != YM_OK) {
+        json_decref(record);
+        a->unreadable = true;
+        return YM_EINVAL;
+    }
+    data = json_incref(json_object_get(envelope, "data"));
+    json_decref(envelope);
+
+    ok = record != NULL && attempt_set(record, "id", c->id) &&
+         attempt_set(record, "type", c->type) &&
+         json_object_set_new(record, "revision", json_integer(c->revision)) == 0 &&
+         attempt_set(record, "owner", c->owner) && attempt_set(record, "org", c->org) &&
+         attempt_set(record, "area", c->area) &&
+         attempt_set_time(record, "created_at", c->created_ms, offset) &&
+         attempt_set_time(record, "updated_at", c->updated_ms, offset) &&
+         (data == NULL || json_object_set(record, "data", data) == 0);
+    json_decref(data);
+    if (!ok) {
+        json_decref(record);
         return ym_err_set(err, YM_ENOMEM, "out of memory");
     }
-    if (c->envelope.n > 0) {
-        rc = ym_json_parse(c->envelope, &limits, &envelope, err);
-        if (rc != YM_OK) {
-            return rc;
-        }
-        data = json_incref(json_object_get(envelope, "data"));
-        json_decref(envelope);
-    }
-
-    ok = attempt_set(a->record, "id", c->id) && attempt_set(a->record, "type", c->type) &&
-         json_object_set_new(a->record, "revision", json_integer(c->revision)) == 0 &&
-         attempt_set(a->record, "owner", c->owner) && attempt_set(a->record, "org", c->org) &&
-         attempt_set(a->record, "area", c->area) &&
-         attempt_set_time(a->record, "created_at", c->created_ms, offset) &&
-         attempt_set_time(a->record, "updated_at", c->updated_ms, offset) &&
-         json_object_set_new(a->record, "data", data != NULL ? data : json_object()) == 0;
-    return ok ? YM_OK : ym_err_set(err, YM_ENOMEM, "out of memory");
+    *ret = record;
+    return YM_OK;
 }
 
 /* Taking -------------------------------------------------------------------------------------- */
@@ -115,32 +113,44 @@ static ym_status attempt_open(struct ym_attempt *a, enum ym_purpose purpose, str
         return ym_err_set(err, YM_ENOMEM, "out of memory");
     }
     a->purpose = purpose;
-    a->renewed = false;
+    a->renewed = a->unreadable = false;
     ym_problems_init(&a->problems, a->arena);
     ym_sm_move(&a->sm, a, YM_ATTEMPT_TAKEN);
     return YM_OK;
 }
 
-static bool attempt_keep(struct ym_arena *arena, struct ym_str *s)
+/* Moves one view into the block; every text gets its NUL. */
+static char *attempt_keep(char *at, struct ym_str *s)
 {
-    const char *copy = ym_arena_str(arena, *s);
-
-    s->p = copy;
-    return copy != NULL;
+    if (s->n > 0) {
+        memcpy(at, s->p, s->n);
+    }
+    s->p = at;
+    return at + s->n + 1; /* the arena gives zeroes */
 }
 
 static ym_status attempt_copy(struct ym_attempt *a, const struct ym_claimed *c, struct ym_err *err)
 {
     struct ym_claimed *m = &a->claimed;
+    struct ym_str *const texts[] = {&m->entry, &m->id,   &m->token,   &m->number,
+                                    &m->op,    &m->of,   &m->type,    &m->owner,
+                                    &m->org,   &m->area, &m->envelope};
+    size_t size = 0;
+    char *at;
 
     *m = *c;
-    /* the envelope is parsed at once and not kept */
-    if (attempt_keep(a->arena, &m->entry) && attempt_keep(a->arena, &m->id) &&
-        attempt_keep(a->arena, &m->token) && attempt_keep(a->arena, &m->number) &&
-        attempt_keep(a->arena, &m->op) && attempt_keep(a->arena, &m->of)) {
-        return YM_OK;
+    for (size_t i = 0; i < YM_COUNT(texts); i++) {
+        size += texts[i]->n + 1;
     }
-    return ym_err_set(err, YM_ENOMEM, "out of memory");
+    at = ym_arena_alloc(a->arena, size);
+    if (at == NULL) {
+        *m = (struct ym_claimed){.attempt = c->attempt};
+        return ym_err_set(err, YM_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < YM_COUNT(texts); i++) {
+        at = attempt_keep(at, texts[i]);
+    }
+    return YM_OK;
 }
 
 /* The operation that sends `what`; update falls back to a create that may be repeated. */
@@ -215,9 +225,7 @@ ym_status ym_attempt_take(struct ym_attempt *a, const struct ym_claimed *c, stru
     if (a->op == NULL) {
         return ym_err_set(err, YM_EUNSUPPORTED, "the adapter has no operation for this");
     }
-    rc = attempt_record(a, err);
-    a->claimed.envelope = YM_STR_NULL;
-    return rc;
+    return YM_OK;
 }
 
 ym_status ym_attempt_take_own(struct ym_attempt *a, enum ym_purpose purpose,
@@ -230,7 +238,7 @@ ym_status ym_attempt_take_own(struct ym_attempt *a, enum ym_purpose purpose,
     }
     a->claimed = (struct ym_claimed){.number = YM_STR(""), .attempt = 1};
     a->base = a->op = op;
-    return attempt_record(a, err);
+    return YM_OK;
 }
 
 static void attempt_end_exchange(struct ym_attempt *a)
@@ -327,8 +335,7 @@ ym_status ym_attempt_render(struct ym_attempt *a, struct ym_err *err)
     char nonce[2 * ATTEMPT_NONCE_BYTES + 1];
     struct ym_bench *b = a->bench;
     struct ym_render_ctx ctx = {
-        .map = {.record = a->record,
-                .number = a->claimed.number.p,
+        .map = {.number = a->claimed.number.p,
                 .op = attempt_op_word(a),
                 .now_ms = ym_now_ms(),
                 .attempt = (long)a->claimed.attempt,
@@ -343,8 +350,13 @@ ym_status ym_attempt_render(struct ym_attempt *a, struct ym_err *err)
     if (ctx.nonce == NULL) {
         return ym_err_set(err, YM_EIO, "the system gives no random bytes");
     }
+    rc = attempt_record(a, &ctx.map.record, err);
+    if (rc != YM_OK) {
+        return rc;
+    }
     memset(&a->wire, 0, sizeof(a->wire));
     rc = ym_render(b->sys, a->op, &ctx, a->arena, &a->wire, &a->problems, err);
+    json_decref(ctx.map.record);
     if (rc == YM_OK) {
         a->generation = b->session != NULL ? ym_session_generation(b->session) : 0;
         ym_sm_move(&a->sm, a, YM_ATTEMPT_RENDERED);
@@ -481,7 +493,6 @@ void ym_attempt_end(struct ym_attempt *a)
     }
     ym_arena_close(a->arena);
     a->arena = NULL;
-    a->record = NULL;
     a->base = a->op = NULL;
     a->until_ms = 0;
     memset(&a->problems, 0, sizeof(a->problems));

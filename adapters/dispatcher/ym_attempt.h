@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One attempt: a claimed delivery (or an operation of the engine's own) from the record to the
  * judgement. It renders, carries and judges; what follows is decided elsewhere (ym_decide.h).
- * Ownership: the worker's slot owns the attempt, the attempt its arena, record and exchange.
+ * Ownership: the worker's slot owns the attempt, the attempt its arena and exchange.
  */
 #ifndef YM_ATTEMPT_H
 #define YM_ATTEMPT_H
@@ -39,9 +39,8 @@ struct ym_attempt {
     struct ym_bench *bench;
     struct ym_arena *arena;
     enum ym_purpose purpose;
-    unsigned shard;            /* it was claimed from */
-    struct ym_claimed claimed; /* copied into the arena; empty for the engine's own */
-    json_t *record;
+    unsigned shard;                  /* it was claimed from */
+    struct ym_claimed claimed;       /* copied into the arena; empty for the engine's own */
     const struct ym_operation *base; /* which sends, or has sent */
     const struct ym_operation *op;   /* which is run now */
     struct ym_wire wire;
@@ -52,14 +51,15 @@ struct ym_attempt {
     struct ym_problems problems; /* of the data, found while rendering */
     unsigned generation;         /* of the session that was used */
     bool renewed;                /* the session, in this attempt */
+    bool unreadable;             /* the stored record is no JSON */
     int64_t until_ms;            /* monotonic: deadline of what is in flight */
 };
 
 void ym_attempt_init(struct ym_attempt *a, struct ym_bench *bench);
 
 /*
- * Takes a claimed delivery: copies it, reads the record, chooses purpose and operation. YM_EUNSUPPORTED:
- * the adapter has no operation for it (a person must act); any other failure: it cannot be read.
+ * Takes a claimed delivery: copies it, chooses purpose and operation. YM_EUNSUPPORTED: the adapter
+ * has no operation for it (a person must act); YM_ENOMEM.
  */
 ym_status ym_attempt_take(struct ym_attempt *a, const struct ym_claimed *c, struct ym_err *err);
 
@@ -77,7 +77,7 @@ void ym_attempt_look(struct ym_attempt *a);
 bool ym_attempt_needs_session(const struct ym_attempt *a);
 void ym_attempt_wait(struct ym_attempt *a);
 
-/* YM_EINVAL with a->problems.count > 0: the record; anything else: the configuration or memory. */
+/* YM_EINVAL with problems or unreadable: the record; anything else: the configuration or memory. */
 ym_status ym_attempt_render(struct ym_attempt *a, struct ym_err *err);
 
 /* Non-blocking transports. On success a->easy is to be driven; YM_EIO and the like: broken. */

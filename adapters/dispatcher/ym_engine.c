@@ -13,6 +13,7 @@
 #define ENGINE_EXTRA_SLOTS 2 /* session and probe */
 #define ENGINE_GRACE_MS 2000 /* a transport that overruns its timeout by this is cut off */
 #define ENGINE_WATCHDOG_MS 500
+#define ENGINE_MEMORY_MS 1000   /* put back for want of memory */
 #define ENGINE_STEP_MIN_MS 1000 /* what a second operation of an attempt gets at least */
 #define ENGINE_BATCH_FROM 16    /* from this in_flight on, claims wait for a quarter of it */
 
@@ -331,17 +332,27 @@ static bool engine_looks(const struct ym_attempt *a)
 /* Rendering failed: the record's fault is its author's, anything else is ours. */
 static void engine_unrendered(struct ym_worker *w, struct ym_attempt *a, const struct ym_err *err)
 {
+    bool data = a->unreadable || a->problems.count > 0;
     struct ym_err why = *err;
 
-    if (a->problems.count > 0 && !engine_is_own(w, a)) {
+    if (data && !engine_is_own(w, a)) {
+        if (a->unreadable) {
+            ym_log(YM_LOG_ERROR, "record.unreadable", "system", w->sys->id, "err", err->message,
+                   NULL);
+        }
         if (engine_looks(a)) {
-            engine_settle_as(w, a, 'u', -1, "data");
+            engine_settle_as(w, a, 'u', -1, a->unreadable ? "unreadable" : "data");
         } else {
-            engine_settle_as(w, a, 'j', 0, "data");
+            engine_settle_as(w, a, a->unreadable ? 'x' : 'j', 0,
+                             a->unreadable ? "unreadable" : "data");
         }
         return;
     }
-    if (a->problems.count > 0) {
+    if (err->code == YM_ENOMEM && !engine_is_own(w, a)) {
+        engine_settle_as(w, a, 'p', ENGINE_MEMORY_MS, NULL);
+        return;
+    }
+    if (data) {
         ym_err_set(&why, YM_EINVAL, "operation %s needs a field of a record", a->op->name);
     }
     if (a == YM_SLOT_SESSION(w)) {
@@ -431,12 +442,9 @@ void ym_engine_take(struct ym_worker *w, unsigned shard, const struct ym_claimed
         engine_settle_as(w, a, 'h', 0, "cannot_withdraw");
     } else if (rc == YM_EUNSUPPORTED) {
         engine_settle_as(w, a, 'u', -1, "no_lookup");
-    } else if (rc == YM_ENOMEM) {
-        engine_free(w, a);
-        ym_shards_lost(w, shard);
     } else {
-        ym_log(YM_LOG_ERROR, "record.unreadable", "system", w->sys->id, "err", err.message, NULL);
-        engine_settle_as(w, a, 'x', 0, "unreadable");
+        engine_free(w, a); /* no memory even for its ids */
+        ym_shards_lost(w, shard);
     }
 }
 

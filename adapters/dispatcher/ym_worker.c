@@ -4,6 +4,7 @@
 #include "ym_worker_priv.h"
 
 #include "ym_log.h"
+#include "ym_pool.h"
 #include "ym_time.h"
 
 #include <errno.h>
@@ -402,6 +403,7 @@ int ym_worker_main(const struct ym_worker_args *args)
         return YM_WORKER_FAILED;
     }
 
+    ym_pool_install();
     w->catalog = args->catalog;
     w->sys = args->system;
     w->parent = args->parent;

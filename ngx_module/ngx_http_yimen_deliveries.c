@@ -14,6 +14,11 @@
 #define NGX_HTTP_YIMEN_NUMBER_BYTES  200
 
 
+typedef struct {
+    struct ym_str  before[YM_SHARDS_MAX];   /* where each shard's page ended */
+} ngx_http_yimen_exceptions_t;
+
+
 static void ngx_http_yimen_retry_read(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_resolve_read(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_delivery_done(ngx_http_yimen_ctx_t *ctx);
@@ -256,27 +261,32 @@ ngx_http_yimen_delivery_done(ngx_http_yimen_ctx_t *ctx)
 }
 
 
-/* GET /deliveries?state=dead&system=…&before=… */
+/* GET /deliveries?state=dead&system=… */
 
 void
 ngx_http_yimen_deliveries_list(ngx_http_yimen_ctx_t *ctx)
 {
-    size_t                  k;
-    ngx_uint_t              i, limit, shards;
-    struct ym_str           letters, system, before;
-    ngx_http_yimen_args_t  *args;
+    ngx_uint_t                    i, limit, shards;
+    struct ym_str                 letters, system;
+    ngx_http_yimen_args_t        *args;
+    ngx_http_yimen_exceptions_t  *list;
 
     shards = (ngx_uint_t) ctx->conf->catalog->site.shards;
+    list = ngx_pcalloc(ctx->request->pool,
+                       sizeof(ngx_http_yimen_exceptions_t));
     args = ngx_palloc(ctx->request->pool,
                       shards * sizeof(ngx_http_yimen_args_t));
 
-    if (args == NULL) {
+    if (list == NULL || args == NULL) {
         ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
         return;
     }
 
+    ctx->work = list;
+
     if (ngx_http_yimen_list_limit(ctx, &limit) != NGX_OK
-        || ngx_http_yimen_deliveries_letters(ctx, &letters) != NGX_OK)
+        || ngx_http_yimen_deliveries_letters(ctx, &letters) != NGX_OK
+        || ngx_http_yimen_list_cursor(ctx, list->before, shards, "") != NGX_OK)
     {
         return;
     }
@@ -290,24 +300,11 @@ ngx_http_yimen_deliveries_list(ngx_http_yimen_ctx_t *ctx)
         return;
     }
 
-    if (ngx_http_yimen_query(ctx, "cursor", &before) != NGX_OK) {
-        before = YM_STR("");
-    }
-
-    for (k = 0; k < before.n; k++) {
-        if (before.p[k] < '0' || before.p[k] > '9' || before.n > 15) {
-            ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_BAD_REQUEST,
-                                   "查询参数 cursor 无效",
-                                   "The query parameter cursor is not valid");
-            return;
-        }
-    }
-
     for (i = 0; i < shards; i++) {
         ngx_http_yimen_args_init(&args[i], ctx, YM_FN_EXCEPTIONS, i);
         ngx_http_yimen_arg(&args[i], system);
         ngx_http_yimen_arg(&args[i], letters);
-        ngx_http_yimen_arg(&args[i], before);
+        ngx_http_yimen_arg(&args[i], list->before[i]);
         ngx_http_yimen_arg_int(&args[i], (int64_t) limit);
     }
 
@@ -353,63 +350,38 @@ ngx_http_yimen_deliveries_letters(ngx_http_yimen_ctx_t *ctx,
 
 
 /*
- * A shard's page ends between two milliseconds; what lies below the newest of
- * these ends is left for the next page, where all shards have it.
+ * Each shard goes on from where its own page ended, which may be short: the
+ * store never cuts inside a millisecond.  The list ends when no shard has more.
  */
 static void
 ngx_http_yimen_deliveries_write(ngx_http_yimen_ctx_t *ctx)
 {
-    u_char         text[NGX_INT64_LEN + 1], *last;
-    size_t         k;
-    int64_t        floor, since;
-    ngx_uint_t     i, n;
-    redisReply    *reply, *row;
-    struct ym_str  cursor;
+    ngx_uint_t                    n, shard, from[YM_SHARDS_MAX];
+    redisReply                   *row;
+    ngx_http_yimen_exceptions_t  *list;
 
-    floor = 0;
-    n = 0;
-
-    for (i = 0; i < ctx->reply_count; i++) {
-        reply = ctx->replies[i];
-
-        if (reply->type == REDIS_REPLY_ARRAY && reply->elements) {
-            row = reply->element[reply->elements - 1];
-
-            if (row->type == REDIS_REPLY_ARRAY && row->elements >= 6) {
-                since = ngx_http_yimen_reply_int(row->element[3]);
-                floor = ngx_max(floor, since);
-            }
-        }
-    }
+    list = ctx->work;
+    ngx_memzero(from, sizeof(from));
+    shard = 0;
 
     ym_buf_adds(&ctx->out, "{\"items\":[");
 
-    for (i = 0; i < ctx->reply_count; i++) {
-        reply = ctx->replies[i];
-
-        for (k = 0; reply->type == REDIS_REPLY_ARRAY && k < reply->elements;
-             k++)
-        {
-            row = reply->element[k];
-
-            if (row->type != REDIS_REPLY_ARRAY || row->elements < 6
-                || ngx_http_yimen_reply_int(row->element[3]) < floor)
-            {
-                continue;
-            }
-
-            if (n++) {
-                ym_buf_addc(&ctx->out, ',');
-            }
-
-            ngx_http_yimen_exception_write(ctx, row);
+    for (n = 0; /* void */ ; n++) {
+        row = ngx_http_yimen_list_pick(ctx, from, 3, 6, 0, &shard);
+        if (row == NULL) {
+            break;
         }
+
+        if (n) {
+            ym_buf_addc(&ctx->out, ',');
+        }
+
+        ngx_http_yimen_exception_write(ctx, row);
+        list->before[shard] = ngx_http_yimen_reply_str(row->element[3]);
+        from[shard]++;
     }
 
-    last = ngx_sprintf(text, "%L", floor);
-    cursor = (struct ym_str){ (char *) text, (size_t) (last - text) };
-
-    ngx_http_yimen_list_next(ctx, n ? cursor : YM_STR(""));
+    ngx_http_yimen_list_more(ctx, n ? list->before : NULL);
     ngx_http_yimen_answer(ctx, NGX_HTTP_OK, NULL);
 }
 

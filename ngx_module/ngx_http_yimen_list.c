@@ -265,9 +265,11 @@ static ngx_int_t
 ngx_http_yimen_list_keys(ngx_http_yimen_ctx_t *ctx,
     ngx_http_yimen_list_t *list)
 {
-    u_char     *p, *last, *end;
-    ngx_str_t  *args;
+    u_char      *p, *last, *end;
+    ngx_str_t   *args;
+    ngx_uint_t   n;
 
+    n = 0;
     args = &ctx->request->args;
     p = args->data;
     last = p + args->len;
@@ -279,10 +281,20 @@ ngx_http_yimen_list_keys(ngx_http_yimen_ctx_t *ctx,
             end = last;
         }
 
-        if (end - p > 4 && ngx_strncmp(p, "key.", 4) == 0
-            && ngx_http_yimen_list_key(ctx, list, p, end) != NGX_OK)
-        {
-            return NGX_ERROR;
+        if (end - p > 4 && ngx_strncmp(p, "key.", 4) == 0) {
+
+            /* the store looks a record up by one key */
+
+            if (n++) {
+                ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_BAD_REQUEST,
+                                       "一次只能用一个 key. 查询参数",
+                                       "One key. parameter at a time");
+                return NGX_ERROR;
+            }
+
+            if (ngx_http_yimen_list_key(ctx, list, p, end) != NGX_OK) {
+                return NGX_ERROR;
+            }
         }
 
         p = end + 1;

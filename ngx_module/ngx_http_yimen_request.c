@@ -126,6 +126,7 @@ ngx_http_yimen_no_route(ngx_http_yimen_ctx_t *ctx, ngx_uint_t allowed)
 static ngx_http_yimen_ctx_t *
 ngx_http_yimen_ctx_open(ngx_http_request_t *r)
 {
+    u_char                *query;
     ngx_str_t             *language;
     ngx_pool_cleanup_t    *cln;
     ngx_http_yimen_ctx_t  *ctx;
@@ -145,6 +146,18 @@ ngx_http_yimen_ctx_open(ngx_http_request_t *r)
     ctx->timer.handler = ngx_http_yimen_timer;
     ctx->timer.data = ctx;
     ctx->timer.log = r->connection->log;
+
+    /*
+     * Every log line of a request carries its first line.  Queries hold search
+     * keys and what people put there by mistake: they are left out.
+     */
+
+    query = ngx_strlchr(r->request_line.data,
+                        r->request_line.data + r->request_line.len, '?');
+
+    if (query != NULL) {
+        r->request_line.len = (size_t) (query - r->request_line.data);
+    }
 
     ctx->lang = YM_ZH;
     language = ngx_http_yimen_header(r, "accept-language");

@@ -109,6 +109,7 @@ http {
         if (gone) throw new Error(`nginx ended: ${JSON.stringify(gone)}\n${this.stderr}${this.log()}`);
         return accepts(this.socket);
       }, 20000);
+      await until('workers', () => this.workers().length >= this.options.workers, 20000);
     } catch (e) {
       this.child.kill('SIGKILL');
       throw e;

@@ -447,12 +447,27 @@ static ym_status judge_reply(const struct ym_reply_plan *p, const struct ym_fact
     return YM_OK;
 }
 
+/* Nothing was submitted, so that nothing can be unclear. */
+static ym_status judge_page(const struct ym_reply_plan *p, const struct ym_facts *facts,
+                            struct ym_arena *a, struct ym_judgement *ret, struct ym_err *err)
+{
+    ym_status rc = judge_reply(p, facts, a, ret, err);
+
+    if (rc == YM_OK && ret->verdict == YM_V_UNKNOWN) {
+        ret->verdict = YM_V_RETRY;
+    }
+    return rc;
+}
+
 ym_status ym_judge_plan(const struct ym_reply_plan *plan, const struct ym_facts *facts,
                         struct ym_arena *a, struct ym_judgement *ret, struct ym_err *err)
 {
     memset(ret, 0, sizeof(*ret));
     switch (facts->sent) {
     case YM_NOT_SENT:
+        if (facts->status != 0) { /* a form's page came and was not what was asked for */
+            return judge_page(plan, facts, a, ret, err);
+        }
         ret->verdict = YM_V_UNAVAILABLE;
         return YM_OK;
     case YM_SENT_NO_REPLY:

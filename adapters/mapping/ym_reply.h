@@ -41,7 +41,8 @@ struct ym_judgement {
  * operation is idempotent), REPLIED → unknown; a form's page that no rule speaks of → retry, for
  * nothing was submitted yet.
  *
- * Rules are only asked about replies, in order. Beside its own `when`, a rule that takes something
+ * Rules are only asked about replies, a form's page that was not the form included (NOT_SENT with a
+ * status, never unknown), in order. Beside its own `when`, a rule that takes something
  * for settled must have grounds for it, or it is passed over:
  *   ok, accepted, duplicate   not at the stages "page" and "absent" unless the rule names the stage
  *   ok, accepted, absent      when the answer cannot be read as its format, is a SOAP fault, or has

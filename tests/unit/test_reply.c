@@ -341,6 +341,19 @@ static void other_formats(void **state)
                               .stage = "page",
                               .body = YM_STR("<p>请输入<IMG ID=captcha SRC=/c.png>")};
     assert_int_equal(judge(f, facts), YM_V_HANDOFF);
+    facts.sent =
+        YM_NOT_SENT; /* as the form transport says it: a page came, nothing was submitted */
+    assert_int_equal(judge(f, facts), YM_V_HANDOFF);
+    rules(f, "form",
+          "      outcomes:\n"
+          "        - { when: { status: [301, 302, 303] }, then: reauth }\n"
+          "        - { then: unknown }\n");
+    facts = (struct ym_facts){.sent = YM_NOT_SENT, .status = 302, .stage = "page"};
+    assert_int_equal(judge(f, facts), YM_V_REAUTH);
+    facts.status = 200;
+    assert_int_equal(judge(f, facts), YM_V_RETRY);
+    facts.status = 0;
+    assert_int_equal(judge(f, facts), YM_V_UNAVAILABLE);
     rules(f, "file",
           "      read:\n"
           "        status: { regex: \"(?m)^status=(\\\\w+)\" }\n"

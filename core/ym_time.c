@@ -161,53 +161,71 @@ static bool take_zone(struct ym_str *s, int *ret_min)
     return true;
 }
 
-bool ym_time_parse(struct ym_str s, int offset_min, int64_t *ret_ms)
+/* "2026-01-31" as milliseconds at midnight UTC. */
+static bool take_date(struct ym_str *s, int64_t *ret_ms)
 {
-    int year, month, day, hour, minute, second, ms, zone;
-    int64_t v;
+    int year, month, day;
 
-    year = take_digits(&s, 4);
-    if (year < 0 || !take_char(&s, '-')) {
+    year = take_digits(s, 4);
+    if (year < 0 || !take_char(s, '-')) {
         return false;
     }
-    month = take_digits(&s, 2);
-    if (month < 0 || !take_char(&s, '-')) {
+    month = take_digits(s, 2);
+    if (month < 0 || !take_char(s, '-')) {
         return false;
     }
-    day = take_digits(&s, 2);
+    day = take_digits(s, 2);
     if (!ym_date_valid(year, month, day)) {
         return false;
     }
-    v = days_of(year, month, day) * MS_PER_DAY;
+    *ret_ms = days_of(year, month, day) * MS_PER_DAY;
+    return true;
+}
+
+/* "08:30:59" as minutes of the day and seconds up to 60. */
+static bool take_clock(struct ym_str *s, int *ret_minutes, int *ret_seconds)
+{
+    int hour, minute;
+
+    hour = take_digits(s, 2);
+    if (hour < 0 || hour > 23 || !take_char(s, ':')) {
+        return false;
+    }
+    minute = take_digits(s, 2);
+    if (minute < 0 || minute > 59 || !take_char(s, ':')) {
+        return false;
+    }
+    *ret_minutes = hour * 60 + minute;
+    *ret_seconds = take_digits(s, 2);
+    return *ret_seconds >= 0 && *ret_seconds <= 60;
+}
+
+bool ym_time_parse(struct ym_str s, int offset_min, int64_t *ret_ms)
+{
+    int minutes, seconds, ms, zone;
+    int64_t v;
+
+    if (!take_date(&s, &v)) {
+        return false;
+    }
     if (s.n == 0) {
         *ret_ms = v - (int64_t)offset_min * 60000;
         return true;
     }
 
-    if (!take_char(&s, 'T') && !take_char(&s, 't')) {
+    if ((!take_char(&s, 'T') && !take_char(&s, 't')) || !take_clock(&s, &minutes, &seconds) ||
+        !take_fraction(&s, &ms) || !take_zone(&s, &zone) || s.n > 0) {
         return false;
     }
-    hour = take_digits(&s, 2);
-    if (hour < 0 || hour > 23 || !take_char(&s, ':')) {
-        return false;
-    }
-    minute = take_digits(&s, 2);
-    if (minute < 0 || minute > 59 || !take_char(&s, ':')) {
-        return false;
-    }
-    second = take_digits(&s, 2);
-    if (second < 0 || second > 60 || !take_fraction(&s, &ms) || !take_zone(&s, &zone) || s.n > 0) {
-        return false;
-    }
-    v += ((int64_t)hour * 60 + minute - zone) * 60000;
-    if (second == 60) { /* leap seconds end the UTC day (RFC 3339 §5.7) */
+    v += ((int64_t)minutes - zone) * 60000;
+    if (seconds == 60) { /* leap seconds end the UTC day (RFC 3339 §5.7) */
         int64_t of_day = (v % MS_PER_DAY + MS_PER_DAY) % MS_PER_DAY;
 
         if (of_day != MS_PER_DAY - 60000) {
             return false;
         }
     }
-    *ret_ms = v + (int64_t)second * 1000 + ms;
+    *ret_ms = v + (int64_t)seconds * 1000 + ms;
     return true;
 }
 
@@ -232,7 +250,10 @@ static char *put_zone(char *out, int offset_min)
     return put_digits(out, zone % 60, 2);
 }
 
-/* y o d h m s f: year, month, day, hour, minute, second, fraction; z zone; w b: names of day, month. */
+/*
+ * y o d h m s f: year, month, day, hour, minute, second, fraction; z: zone; w b: names of day and
+ * month; anything else is itself.
+ */
 static void put_pattern(const char *pattern, const struct civil *c, int offset_min, char *out)
 {
     for (; *pattern != '\0'; pattern++) {

@@ -11,7 +11,7 @@
 ym_status ym_connection_load(const struct ym_system *sys, const struct ym_field *table,
                              void *target, struct ym_arena *a, struct ym_diag *d);
 
-/* A file named by the site file: relative names are relative to that file. NULL for NULL or no memory. */
+/* A file named by the site file, relative to it. NULL for NULL, or when memory is out. */
 const char *ym_connection_path(const struct ym_system *sys, const char *path, struct ym_arena *a);
 
 /* A fault of the endpoint, placed in the site file. */

@@ -34,7 +34,7 @@ const struct ym_field ym_file_fields[] = {
     {NULL, YM_FIELD_STRING, 0, NULL, 0, 0, NULL, 0, NULL},
 };
 
-/* Settings ---------------------------------------------------------------------------------------- */
+/* Settings ------------------------------------------------------------------------------------- */
 
 enum scheme { SCHEME_NONE, SCHEME_LOCAL, SCHEME_SFTP, SCHEME_FTP };
 
@@ -183,7 +183,18 @@ static ym_status file_open(const struct ym_system *sys, const struct ym_secrets 
     return YM_OK;
 }
 
-/* Run --------------------------------------------------------------------------------------------- */
+/* Run ------------------------------------------------------------------------------------------ */
+
+/* Nothing that a command line of FTP or SFTP would read as its own. */
+static bool is_plain(const char *p)
+{
+    for (; *p != '\0'; p++) {
+        if ((unsigned char)*p < 0x20 || *p == 0x7F || *p == '"' || *p == '\\') {
+            return false;
+        }
+    }
+    return true;
+}
 
 /* A relative path without surprises: no empty, "." or ".." part, nothing a command would read. */
 static bool path_ok(const char *path)
@@ -204,12 +215,7 @@ static bool path_ok(const char *path)
             break;
         }
     }
-    for (p = path; *p != '\0'; p++) {
-        if ((unsigned char)*p < 0x20 || *p == 0x7F || *p == '"' || *p == '\\') {
-            return false;
-        }
-    }
-    return true;
+    return is_plain(path);
 }
 
 /* file_dir + name, or NULL when the result is no acceptable path. */
@@ -258,9 +264,9 @@ static enum compared compare(struct ym_link *l, const char *path, struct ym_str 
 }
 
 /*
- * Puts the temporary file under its final name. SFTP servers refuse to rename onto an existing file:
- * then it is ours from an earlier attempt, or an older one that we replace. curl reports a lost
- * connection during a command like a refusal, so what is really there decides.
+ * Puts the temporary file under its final name. SFTP servers refuse to rename onto an existing
+ * file: then it is ours from an earlier attempt, or an older one that we replace. curl reports a
+ * lost connection during a command like a refusal, so what is really there decides.
  */
 static enum ym_file_result publish(struct ym_link *l, const char *temp, const char *final,
                                    struct ym_str content)
@@ -284,7 +290,7 @@ static enum ym_file_result publish(struct ym_link *l, const char *temp, const ch
     }
     how = l->place->rename(l, temp, final);
     if (how == YM_FILE_REFUSED && compare(l, temp, content) != COMPARED_SAME) {
-        return YM_FILE_UNCLEAR; /* the first rename may have worked, and the file is taken already */
+        return YM_FILE_UNCLEAR; /* the first rename may have worked, and the file is taken */
     }
     return how;
 }

@@ -105,7 +105,7 @@ static ym_status form_begin(struct ym_link *l, const struct ym_wire *w, int64_t 
     return YM_OK;
 }
 
-/* The submission ---------------------------------------------------------------------------------- */
+/* The submission ------------------------------------------------------------------------------- */
 
 static ym_status add_encoded(struct ym_buf *body, const char *charset, const char *text,
                              struct ym_err *err)
@@ -271,7 +271,7 @@ static ym_status submit(struct ym_exchange *x, const struct ym_facts *page, stru
     return rc == YM_OK ? start_call(x, err) : rc;
 }
 
-/* Steps ------------------------------------------------------------------------------------------- */
+/* Steps ---------------------------------------------------------------------------------------- */
 
 static const char *header_of(const struct ym_facts *facts, const char *name)
 {

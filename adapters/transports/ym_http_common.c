@@ -29,7 +29,7 @@ struct ym_request {
     const char *refused; /* why we stopped the transfer ourselves */
 };
 
-/* Settings and link ----------------------------------------------------------------------------- */
+/* Settings and link ---------------------------------------------------------------------------- */
 
 static bool http_scheme(const char *url)
 {
@@ -133,7 +133,7 @@ const char *ym_http_origin(const char *url, struct ym_arena *a)
     return origin;
 }
 
-/* Reply ------------------------------------------------------------------------------------------ */
+/* Reply ---------------------------------------------------------------------------------------- */
 
 static size_t on_body(char *data, size_t size, size_t n, void *user)
 {
@@ -241,7 +241,7 @@ static int on_sending(void *user, char *ip, char *local_ip, int port, int local_
     return CURL_PREREQFUNC_OK;
 }
 
-/* Request ---------------------------------------------------------------------------------------- */
+/* Request -------------------------------------------------------------------------------------- */
 
 /* curl_easy_reset() forgets the list of cookie files without freeing it. */
 static void reset_handle(CURL *easy)

@@ -9,9 +9,9 @@
 
 struct ym_secrets;
 
-/* Resolves `secrets:` of the system's site file. Missing or world-readable → YM_EAUTH, err names it. */
+/* Resolves `secrets:` of the system's site file. Missing or readable by others → YM_EAUTH. */
 ym_status ym_secrets_open(const struct ym_system *sys, struct ym_secrets **ret, struct ym_err *err);
-void      ym_secrets_close(struct ym_secrets *s); /* accepts NULL */
+void ym_secrets_close(struct ym_secrets *s); /* accepts NULL */
 
 /* NULL when there is none. Borrowed. */
 const char *ym_secret(const struct ym_secrets *s, const char *name);

@@ -85,7 +85,7 @@ static void sql_forget(struct ym_link *l)
     ym_sql_disconnect(l);
 }
 
-/* Statements -------------------------------------------------------------------------------------- */
+/* Statements ----------------------------------------------------------------------------------- */
 
 /* Binds text; the arrays belong to the caller and live until the statement is freed. */
 static SQLRETURN bind_params(SQLHSTMT stmt, const struct ym_wire_sql *s, SQLLEN *lengths)
@@ -239,7 +239,7 @@ static SQLRETURN run_statement(struct ym_link *l, const struct ym_wire_sql *s, s
     return rc;
 }
 
-/* The transaction --------------------------------------------------------------------------------- */
+/* The transaction ------------------------------------------------------------------------------ */
 
 static void set_body(struct ym_buf *body, struct ym_arena *a, struct ym_facts *facts)
 {
@@ -310,7 +310,7 @@ static void transact(struct ym_link *l, const struct ym_wire *w, struct ym_buf *
     }
     if (!SQL_SUCCEEDED(SQLEndTran(SQL_HANDLE_DBC, l->dbc, SQL_COMMIT))) {
         ym_sql_failed(l, SQL_HANDLE_DBC, l->dbc);
-        /* Class 23: a deferred constraint; class 40: the server rolled back. Anything else is open. */
+        /* Class 23: a deferred constraint; class 40: it was rolled back. Anything else is open. */
         if (!ym_sql_lost(l) &&
             (strncmp(l->state, "23", 2) == 0 || strncmp(l->state, "40", 2) == 0)) {
             answer_error(l, body, a, facts);

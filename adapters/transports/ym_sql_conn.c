@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Connecting, noticing a dead connection, and the watchdog.
- * Concurrency: one thread; the watchdog is a POSIX timer whose signal handler only calls shutdown().
+ * Concurrency: one thread; the watchdog is a POSIX timer, its handler only looks for sockets and
+ * shuts them down.
  */
 #include "ym_sql_conn.h"
 
@@ -111,7 +112,7 @@ bool ym_sql_watch_stop(void)
     return watch_fired != 0;
 }
 
-/* Every socket that is open now is somebody else's; what comes during the connect is the driver's. */
+/* Sockets that are open now are somebody else's; what comes during the connect is the driver's. */
 static void sockets_begin(void)
 {
     int fd;

@@ -425,6 +425,10 @@ for (const kind of ['postgres', 'mariadb']) {
         assert.equal(await rows('at-swallow'), 1);
         facts = await run(select('at-swallow'));
         assert.equal(JSON.parse(facts.body).length, 1, 'a new connection is made');
+        await db.query(kind === 'postgres' ? "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'gw'" : 'KILL USER gw@localhost');
+        facts = await run(insert('after-kill', 'x'));
+        assert.deepEqual([facts.sent, facts.body], ['replied', '[]'], 'a connection that died while idle is noticed before anything is sent');
+        assert.equal(await rows('after-kill'), 1);
         await clean(probe);
 
         mode = 'hang';

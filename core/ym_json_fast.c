@@ -23,21 +23,11 @@ struct reader {
 
 static bool read_value(struct reader *r, json_t **ret);
 
-/*
- * Eight bytes at once: whether none of them is a control character, a quote, a backslash or, with
- * ascii, beyond ASCII. (x - 0x20…) borrows into a byte's top bit exactly when it was below 0x20.
- */
-static bool plain8(const unsigned char *p, bool ascii)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
-    uint64_t x, quote, slash;
+enum { PLAIN, QUOTE, BACKSLASH, CONTROL, BEYOND };
 
-    memcpy(&x, p, sizeof(x));
-    quote = x ^ (ones * '"');
-    slash = x ^ (ones * '\\');
-    return ((((x - ones * 0x20) | (quote - ones) | (slash - ones)) & ~x & high) == 0) &&
-           (!ascii || (x & high) == 0);
-}
+/* What a byte means inside a string. */
+static const unsigned char kinds[256] = {
+    [0x00 ... 0x1F] = CONTROL, ['"'] = QUOTE, ['\\'] = BACKSLASH, [0x80 ... 0xFF] = BEYOND};
 
 static void skip_blanks(struct reader *r)
 {
@@ -183,37 +173,41 @@ static bool read_escaped(struct reader *r, const unsigned char *start, struct ym
 /* A string, r->p behind its opening quote. ret points into the text or the scratch. */
 static bool read_string(struct reader *r, struct ym_str *ret)
 {
-    const unsigned char *start = r->p;
+    const unsigned char *start = r->p, *p = r->p;
+    size_t len;
 
-    while (r->p < r->end) {
-        unsigned char c;
-
-        while (r->end - r->p >= 8 && plain8(r->p, true)) {
-            r->p += 8;
+    for (;;) {
+        while (p < r->end && kinds[*p] == PLAIN) {
+            p++;
         }
-        if (r->p >= r->end) {
+        r->p = p;
+        if (p >= r->end) {
             return false;
         }
-        c = *r->p;
-        if (c == '"') {
-            *ret = (struct ym_str){(const char *)start, (size_t)(r->p - start)};
-            r->p++;
+        switch (kinds[*p]) {
+        case QUOTE:
+            *ret = (struct ym_str){(const char *)start, (size_t)(p - start)};
+            r->p = p + 1;
             return true;
-        }
-        if (c == '\\') {
+        case BACKSLASH:
             return read_escaped(r, start, ret);
+        case CONTROL:
+            return false;
+        default:
+            break;
         }
-        if (c >= 0x20 && c < 0x80) {
-            r->p++;
+        /* three bytes from E1 to EC are nearly all of Chinese text and need no closer look */
+        if (*p >= 0xE1 && *p <= 0xEC && r->end - p >= 3 && (p[1] & 0xC0) == 0x80 &&
+            (p[2] & 0xC0) == 0x80) {
+            p += 3;
             continue;
         }
-        size_t len = c < 0x20 ? 0 : ym_utf8_step(r->p, (size_t)(r->end - r->p));
+        len = ym_utf8_step(p, (size_t)(r->end - p));
         if (len == 0) {
             return false;
         }
-        r->p += len;
+        p += len;
     }
-    return false;
 }
 
 static const unsigned char *skip_digits(const struct reader *r, const unsigned char *p)
@@ -457,39 +451,53 @@ bool ym_json_read(struct ym_str text, const struct ym_json_limits *limits, json_
 
 /* Writing ------------------------------------------------------------------------------------ */
 
-static ym_status write_string(struct ym_buf *out, const char *p, size_t n)
+/* ym_buf_add without a call for what fits; the NUL comes at the very end. */
+static inline void put(struct ym_buf *out, const char *p, size_t n)
 {
-    static const char hex[] = "0123456789ABCDEF";
-    size_t from = 0;
-
-    ym_buf_addc(out, '"');
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)p[i];
-        const char *at;
-        char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
-
-        if (n - i >= 8 && plain8((const unsigned char *)p + i, false)) {
-            i += 7;
-            continue;
-        }
-        if (c >= 0x20 && c != '"' && c != '\\') {
-            continue;
-        }
-        ym_buf_add(out, p + from, i - from);
-        at = strchr("\"\"\\\\\bb\ff\nn\rr\tt", c); /* pairs: character, its letter */
-        if (c != '\0' && at != NULL) {
-            escape[1] = at[1];
-            ym_buf_add(out, escape, 2);
-        } else {
-            ym_buf_add(out, escape, 6);
-        }
-        from = i + 1;
+    if (n < out->cap - out->n && out->failed == YM_OK) {
+        memcpy(out->p + out->n, p, n);
+        out->n += n;
+        return;
     }
-    ym_buf_add(out, p + from, n - from);
-    return ym_buf_addc(out, '"');
+    ym_buf_add(out, p, n);
 }
 
-static ym_status write_number(struct ym_buf *out, const json_t *v)
+static inline void put_char(struct ym_buf *out, char c)
+{
+    if (out->cap - out->n > 1 && out->failed == YM_OK) {
+        out->p[out->n++] = c;
+        return;
+    }
+    ym_buf_add(out, &c, 1);
+}
+
+static void write_string(struct ym_buf *out, const char *p, size_t n)
+{
+    static const char hex[] = "0123456789ABCDEF", letters[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+    size_t from = 0;
+
+    put_char(out, '"');
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)p[i];
+        char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+        const char *at;
+
+        if (kinds[c] == PLAIN || kinds[c] == BEYOND) {
+            continue;
+        }
+        put(out, p + from, i - from);
+        at = c != '\0' ? strchr(letters, c) : NULL; /* pairs: the character, its letter */
+        if (at != NULL) {
+            escape[1] = at[1];
+        }
+        put(out, escape, at != NULL ? 2 : 6);
+        from = i + 1;
+    }
+    put(out, p + from, n - from);
+    put_char(out, '"');
+}
+
+static bool write_number(struct ym_buf *out, const json_t *v)
 {
     char text[64];
     size_t n;
@@ -499,48 +507,53 @@ static ym_status write_number(struct ym_buf *out, const json_t *v)
     } else {
         n = json_dumpb(v, text, sizeof(text), JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
     }
-    return n > 0 && n <= sizeof(text) ? ym_buf_add(out, text, n) : YM_EINVAL;
+    if (n == 0 || n > sizeof(text)) {
+        return false;
+    }
+    put(out, text, n);
+    return true;
 }
 
-static ym_status write_object(struct ym_buf *out, json_t *v)
+static bool write_value(struct ym_buf *out, const json_t *v);
+
+static bool write_object(struct ym_buf *out, json_t *v)
 {
-    bool first = true;
-    ym_status rc = ym_buf_addc(out, '{');
+    char before = '{';
 
     for (void *i = json_object_iter(v); i != NULL; i = json_object_iter_next(v, i)) {
-        const char *key = json_object_iter_key(i);
-
-        if (!first) {
-            ym_buf_addc(out, ',');
-        }
-        first = false;
-        write_string(out, key, json_object_iter_key_len(i));
-        ym_buf_addc(out, ':');
-        rc = ym_json_write(json_object_iter_value(i), out);
-        if (rc != YM_OK) {
-            return rc;
+        put_char(out, before);
+        before = ',';
+        write_string(out, json_object_iter_key(i), json_object_iter_key_len(i));
+        put_char(out, ':');
+        if (!write_value(out, json_object_iter_value(i))) {
+            return false;
         }
     }
-    return ym_buf_addc(out, '}');
+    if (before == '{') {
+        put_char(out, '{');
+    }
+    put_char(out, '}');
+    return true;
 }
 
-static ym_status write_array(struct ym_buf *out, const json_t *v)
+static bool write_array(struct ym_buf *out, const json_t *v)
 {
-    ym_status rc = ym_buf_addc(out, '[');
+    size_t n = json_array_size(v);
 
-    for (size_t i = 0; i < json_array_size(v); i++) {
+    put_char(out, '[');
+    for (size_t i = 0; i < n; i++) {
         if (i > 0) {
-            ym_buf_addc(out, ',');
+            put_char(out, ',');
         }
-        rc = ym_json_write(json_array_get(v, i), out);
-        if (rc != YM_OK) {
-            return rc;
+        if (!write_value(out, json_array_get(v, i))) {
+            return false;
         }
     }
-    return ym_buf_addc(out, ']');
+    put_char(out, ']');
+    return true;
 }
 
-ym_status ym_json_write(const json_t *v, struct ym_buf *out)
+static bool write_value(struct ym_buf *out, const json_t *v)
 {
     switch (json_typeof(v)) {
     case JSON_OBJECT:
@@ -548,16 +561,28 @@ ym_status ym_json_write(const json_t *v, struct ym_buf *out)
     case JSON_ARRAY:
         return write_array(out, v);
     case JSON_STRING:
-        return write_string(out, json_string_value(v), json_string_length(v));
+        write_string(out, json_string_value(v), json_string_length(v));
+        return true;
     case JSON_INTEGER:
     case JSON_REAL:
         return write_number(out, v);
     case JSON_TRUE:
-        return ym_buf_add(out, "true", 4);
+        put(out, "true", 4);
+        return true;
     case JSON_FALSE:
-        return ym_buf_add(out, "false", 5);
+        put(out, "false", 5);
+        return true;
     case JSON_NULL:
         break;
     }
-    return ym_buf_add(out, "null", 4);
+    put(out, "null", 4);
+    return true;
+}
+
+ym_status ym_json_write(const json_t *v, struct ym_buf *out)
+{
+    if (!write_value(out, v)) {
+        return YM_EINVAL;
+    }
+    return ym_buf_add(out, "", 0); /* the NUL, and whether anything failed */
 }

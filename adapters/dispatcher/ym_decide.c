@@ -193,6 +193,11 @@ static void decide_look(const struct ym_case *c, struct ym_jitter *j, struct ym_
         look_again(c, j, "pending", d);
         return;
     case YM_V_RETRY:
+        if (c->purpose != YM_FOR_DUPLICATE) {
+            again(c, j, "retry", d); /* its own word: not taken, or safe to send again */
+            return;
+        }
+        break;
     case YM_V_DUPLICATE:
     case YM_V_UNKNOWN:
         break;

@@ -221,6 +221,24 @@ static void looks_again_but_not_for_ever(void **state)
     assert_int_equal(decide(c, YM_V_UNAVAILABLE).letter, 'p');
 }
 
+/* "Busy" in an ack file: what was handed over was not taken, and the system says so itself. */
+static void a_look_may_say_send_again(void **state)
+{
+    struct ym_case c = {.purpose = YM_FOR_CONFIRM, .sent = YM_REPLIED};
+    struct ym_decision d = decide(c, YM_V_RETRY);
+
+    (void)state;
+    assert_int_equal(d.letter, 'r');
+    assert_in_range(d.delay_ms, 1, 1000);
+    c.purpose = YM_FOR_LOOKUP;
+    assert_int_equal(decide(c, YM_V_RETRY).letter, 'r');
+    c.purpose = YM_FOR_DUPLICATE; /* somebody holds it already: not on this word */
+    assert_int_equal(decide(c, YM_V_RETRY).letter, 'u');
+    c.purpose = YM_FOR_CONFIRM;
+    c.attempt = 5;
+    assert_int_equal(decide(c, YM_V_RETRY).letter, 'x'); /* within the budget */
+}
+
 static void sign_in_and_probe(void **state)
 {
     struct ym_case c = {.purpose = YM_FOR_SESSION, .sent = YM_REPLIED};
@@ -271,6 +289,7 @@ int main(void)
         cmocka_unit_test(absence_is_trusted_late),
         cmocka_unit_test(an_older_revision_is_no_proof),
         cmocka_unit_test(looks_again_but_not_for_ever),
+        cmocka_unit_test(a_look_may_say_send_again),
         cmocka_unit_test(sign_in_and_probe),
         cmocka_unit_test(no_blind_repeat_in_any_cell),
     };

@@ -640,6 +640,15 @@ ngx_http_yimen_answer(ngx_http_yimen_ctx_t *ctx, ngx_uint_t status,
 
     ctx->done = 1;
 
+    /*
+     * A body that was not read must not be taken for the next request of this
+     * connection.
+     */
+
+    if (ngx_http_discard_request_body(r) != NGX_OK) {
+        r->keepalive = 0;
+    }
+
     class = status / 100;
     (void) ngx_atomic_fetch_add(
                  &ngx_http_yimen_worker.stats->requests[class < 6 ? class : 0],

@@ -173,7 +173,12 @@ http {
           done({ status: res.statusCode, headers: res.headers, body: text, json });
         });
       });
-      req.on('error', fail);
+      /* a kept connection that an old worker closed in the same moment: asked again on another */
+      req.on('error', (e) => {
+        const stale = req.reusedSocket && method === 'GET' && (e.code === 'ECONNRESET' || e.code === 'EPIPE');
+        if (stale) this.request(method, target, { headers, body, token, agent }).then(done, fail);
+        else fail(e);
+      });
       req.end(payload);
     });
   }

@@ -127,6 +127,33 @@ describe('limits', () => {
     });
   });
 
+  test('a body that is refused unread is never taken for the next request', async () => {
+    const inner = 'GET /api/v1/me HTTP/1.1\r\nHost: b\r\n\r\n';
+    const next = 'GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+    const auth = `Authorization: Bearer ${g.tokens.staff}\r\n`;
+    const cases = [['POST /api/v1/records', 'Content-Type: text/plain\r\n', '415'], ['POST /api/v1/records', 'Content-Type: application/json\r\nIdempotency-Key: a b\r\n', '400'],
+      ['GET /api/v1/me', '', '400'], ['POST /api/v1/nowhere', '', '404'], ['PUT /api/v1/records', '', '405'], ['POST /api/v1/systems/alpha/pause', 'Content-Type: application/json\r\n', '403']];
+    for (const [line, headers, status] of cases) {
+      for (const split of [false, true]) {
+        const text = await new Promise((done, fail) => {
+          const s = net.connect(g.nginx.socket, () => {
+            const head = `${line} HTTP/1.1\r\nHost: a\r\n${auth}${headers}Content-Length: ${inner.length}\r\n\r\n`;
+            if (!split) { s.write(head + inner + next); return; }
+            s.write(head);
+            setTimeout(() => s.write(inner), 20);
+            setTimeout(() => s.write(next), 40);
+          });
+          let got = '';
+          s.on('data', (d) => { got += d; });
+          s.on('error', fail);
+          s.on('close', () => done(got));
+        });
+        const seen = [...text.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map((m) => m[1]);
+        assert.deepEqual(seen, [status, '200'], `${line} ${split}: ${text}`);
+      }
+    }
+  });
+
   test('J175 content types, encodings, and bodies where none belongs', async () => {
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/json; charset=utf-16', 'application/jsonx', '']) {
       await bad(JSON.stringify(note()), 415, { 'content-type': type });

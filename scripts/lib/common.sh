@@ -17,22 +17,16 @@ packages_build="gcc libc6-dev make pkg-config nginx-light nginx-dev libhiredis-d
   libjwt-dev libyaml-dev libcurl4-openssl-dev libxml2-dev unixodbc-dev libpcre2-dev libssl-dev"
 packages_run="nginx-light redis-server redis-tools odbc-mariadb"
 packages_lab="nodejs npm mariadb-server openssh-server openssh-client"
-packages_test="clang libclang-rt-14-dev libcmocka-dev pmccabe codespell shellcheck git
+packages_test="clang libcmocka-dev pmccabe codespell shellcheck git
   postgresql odbc-postgresql vsftpd libtest-json-schema-acceptance-perl dpkg-dev procps curl valgrind"
 
-# Debian 13 names a few packages otherwise.
-debian_names() {
-  local p
-  for p in "$@"; do
-    case $p in
-      nginx-light) apt-cache show nginx-light >/dev/null 2>&1 && echo nginx-light || echo nginx ;;
-      libclang-rt-14-dev)
-        apt-cache search --names-only '^libclang-rt-[0-9]+-dev$' | sed 's/ .*//' \
-          | grep -x "libclang-rt-$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)-dev" || true ;;
-      *) echo "$p" ;;
-    esac
-  done
-}
+# Debian 13 keeps GB18030's converter apart from libc; clang's runtime carries its version.
+if [ "$(. /etc/os-release && echo "${VERSION_ID%%.*}")" = 12 ]; then
+  packages_test="$packages_test libclang-rt-14-dev"
+else
+  packages_run="$packages_run libc-gconv-modules-extra"
+  packages_test="$packages_test libclang-rt-19-dev"
+fi
 
 # Installing ca-certificates writes the system's bundle anew. Where the caller brought a bundle of
 # their own (NODE_EXTRA_CA_CERTS), npm must go on using it as it was.
@@ -57,11 +51,13 @@ install_packages() {
   [ ${#missing[@]} -gt 0 ] || return 0
   note "installing from Debian: ${missing[*]}"
   as_root apt-get update -qq
-  # shellcheck disable=SC2207,SC2046
-  missing=($(debian_names "${missing[@]}"))
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-    -o Dpkg::Use-Pty=0 "${missing[@]}" > >(awk '/^(Unpacking|Setting up)/ { n++; if (n % 25 == 0) { printf "   … %d steps\n", n; fflush() } }') \
-    || die "apt-get install failed: ${missing[*]}"
+  mkdir -p "$top/build"
+  if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+    -o Dpkg::Use-Pty=0 "${missing[@]}" 2>&1 | tee "$top/build/apt.log" \
+    | awk '/^(Unpacking|Setting up)/ { n++; if (n % 20 == 0) { printf "\r   %d steps", n; fflush() } } END { print "" }'; then
+    tail -n 20 "$top/build/apt.log" >&2
+    die "apt-get install failed: ${missing[*]}"
+  fi
 }
 
 # npm packages of tests/ and, where Node is older than npm's soap wants, Node 22 from npm beside them.

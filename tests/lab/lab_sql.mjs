@@ -35,7 +35,7 @@ async function startMariadb(dir) {
     const folders = ['/usr/sbin', '/usr/bin', '/usr/local/sbin', '/usr/local/bin'];
     rmSync(data, { recursive: true, force: true });
     own(data, account);
-    await run(find('mariadb-install-db', folders), ['--no-defaults', `--datadir=${data}`, '--skip-test-db',
+    await run(find('mariadb-install-db', folders), ['--no-defaults', `--datadir=${data}`, '--skip-test-db', '--skip-name-resolve', '--force',
         '--auth-root-authentication-method=normal'], { ...account, cwd: short });
     const init = join(short, 'init.sql');
     writeFileSync(init, `ALTER USER root@localhost IDENTIFIED BY '${password}';\n`, { mode: 0o600 });

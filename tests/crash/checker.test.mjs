@@ -129,6 +129,12 @@ test('unknown in a system without a lookup is no fault, there or not; twice is',
   }
 });
 
+test('the same revision taken twice is no disorder', () => {
+  const run = goodRun();
+  run.systems.odr.records[1].history = [1, 2, 2, 3, 3];
+  assert.deepEqual(check(run).faults, []);
+});
+
 test('several faults at once are all named', () => {
   const run = goodRun();
   run.systems.sql.records.push({ ...run.systems.sql.records[1], number: 'S9' });

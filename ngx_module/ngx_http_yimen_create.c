@@ -30,6 +30,9 @@ static void ngx_http_yimen_create_first(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_create_dry(ngx_http_yimen_ctx_t *ctx);
 static ngx_int_t ngx_http_yimen_member_text(struct ym_str text,
     struct ym_str name, struct ym_buf *out);
+static size_t ngx_http_yimen_token_end(struct ym_str text, size_t i);
+static ngx_uint_t ngx_http_yimen_token_names(struct ym_str text, size_t from,
+    size_t *end, struct ym_str name);
 
 
 void
@@ -384,46 +387,15 @@ ngx_http_yimen_member_text(struct ym_str text, struct ym_str name,
     struct ym_buf *out)
 {
     char        c;
-    size_t      i, from, depth;
+    size_t      i, end, depth;
     ngx_uint_t  inside;
 
     depth = 0;
     inside = 0;
 
-    for (i = 0; i < text.n; i++) {
+    for (i = 0; i < text.n; i = end) {
         c = text.p[i];
-
-        if (c == '"') {
-            from = i;
-
-            for (i++; text.p[i] != '"'; i++) {
-                if (text.p[i] == '\\') {
-                    i++;
-                }
-            }
-
-            if (inside) {
-                ym_buf_add(out, text.p + from, i + 1 - from);
-                continue;
-            }
-
-            /* a name stands before a colon, a value does not */
-
-            if (depth == 1 && i - from - 1 == name.n
-                && ngx_memcmp(text.p + from + 1, name.p, name.n) == 0)
-            {
-                for (from = i + 1; text.p[from] <= ' '; from++) {
-                    /* void */
-                }
-
-                if (text.p[from] == ':') {
-                    inside = 1;
-                    i = from;
-                }
-            }
-
-            continue;
-        }
+        end = ngx_http_yimen_token_end(text, i);
 
         if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
             continue;
@@ -433,19 +405,76 @@ ngx_http_yimen_member_text(struct ym_str text, struct ym_str name,
             return NGX_OK;
         }
 
+        if (inside) {
+            ym_buf_add(out, text.p + i, end - i);
+
+        } else if (depth == 1 && c == '"'
+                   && ngx_http_yimen_token_names(text, i, &end, name))
+        {
+            inside = 1;
+        }
+
         if (c == '{' || c == '[') {
             depth++;
 
         } else if (c == '}' || c == ']') {
             depth--;
         }
-
-        if (inside) {
-            ym_buf_addc(out, c);
-        }
     }
 
     return NGX_DECLINED;
+}
+
+
+/* behind the string that begins here, or behind this one character */
+
+static size_t
+ngx_http_yimen_token_end(struct ym_str text, size_t i)
+{
+    if (text.p[i] != '"') {
+        return i + 1;
+    }
+
+    for (i++; i < text.n && text.p[i] != '"'; i++) {
+        if (text.p[i] == '\\') {
+            i++;
+        }
+    }
+
+    return i + 1;
+}
+
+
+/*
+ * Whether the string from..*end is this name: unlike a value, a name stands
+ * before a colon.  *end goes behind that colon.
+ */
+static ngx_uint_t
+ngx_http_yimen_token_names(struct ym_str text, size_t from, size_t *end,
+    struct ym_str name)
+{
+    size_t  i;
+
+    if (*end - from != name.n + 2
+        || ngx_memcmp(text.p + from + 1, name.p, name.n) != 0)
+    {
+        return 0;
+    }
+
+    for (i = *end; i < text.n && (text.p[i] == ' ' || text.p[i] == '\t'
+                                  || text.p[i] == '\n' || text.p[i] == '\r');
+         i++)
+    {
+        /* void */
+    }
+
+    if (i == text.n || text.p[i] != ':') {
+        return 0;
+    }
+
+    *end = i + 1;
+
+    return 1;
 }
 
 

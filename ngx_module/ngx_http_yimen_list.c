@@ -46,6 +46,31 @@ static struct ym_str ngx_http_yimen_list_floor(ngx_http_yimen_ctx_t *ctx,
     ngx_uint_t shards);
 
 
+static ngx_uint_t ngx_http_yimen_filter_type(ngx_http_yimen_ctx_t *ctx,
+    struct ym_str arg);
+static ngx_uint_t ngx_http_yimen_filter_system(ngx_http_yimen_ctx_t *ctx,
+    struct ym_str arg);
+static ngx_uint_t ngx_http_yimen_filter_state(ngx_http_yimen_ctx_t *ctx,
+    struct ym_str arg);
+static ngx_uint_t ngx_http_yimen_filter_area(ngx_http_yimen_ctx_t *ctx,
+    struct ym_str arg);
+static ngx_uint_t ngx_http_yimen_filter_owner(ngx_http_yimen_ctx_t *ctx,
+    struct ym_str arg);
+
+
+/* filters that go to the store as they came */
+static const struct {
+    const char   *name;
+    ngx_uint_t  (*valid)(ngx_http_yimen_ctx_t *ctx, struct ym_str arg);
+} ngx_http_yimen_filters[] = {
+    { "type", ngx_http_yimen_filter_type },
+    { "system", ngx_http_yimen_filter_system },
+    { "state", ngx_http_yimen_filter_state },
+    { "area", ngx_http_yimen_filter_area },
+    { "owner", ngx_http_yimen_filter_owner }
+};
+
+
 static const char *const  ngx_http_yimen_list_states[] = {
     "queued", "sending", "delivered", "retrying", "unknown", "rejected",
     "dead", "handoff", "withdrawn"
@@ -155,11 +180,8 @@ static ngx_int_t
 ngx_http_yimen_list_filters(ngx_http_yimen_ctx_t *ctx,
     ngx_http_yimen_list_t *list)
 {
-    ngx_uint_t                i;
-    struct ym_str             arg;
-    const struct ym_catalog  *catalog;
-
-    catalog = ctx->conf->catalog;
+    ngx_uint_t     i;
+    struct ym_str  arg;
 
     if (ngx_http_yimen_query(ctx, "cursor", &arg) == NGX_OK) {
         if (!ym_id_valid(arg)) {
@@ -169,58 +191,22 @@ ngx_http_yimen_list_filters(ngx_http_yimen_ctx_t *ctx,
         list->cursor = arg;
     }
 
-    if (ngx_http_yimen_query(ctx, "type", &arg) == NGX_OK) {
-        if (ym_catalog_type(catalog, arg.p) == NULL) {
-            return ngx_http_yimen_list_bad(ctx, "type");
+    for (i = 0; i < YM_COUNT(ngx_http_yimen_filters); i++) {
+
+        if (ngx_http_yimen_query(ctx, ngx_http_yimen_filters[i].name, &arg)
+            != NGX_OK)
+        {
+            continue;
         }
 
-        ngx_http_yimen_list_add(list, YM_STR("type"), arg);
-    }
-
-    if (ngx_http_yimen_query(ctx, "system", &arg) == NGX_OK) {
-        if (ym_catalog_system(catalog, arg.p) == NULL) {
-            return ngx_http_yimen_list_bad(ctx, "system");
+        if (!ngx_http_yimen_filters[i].valid(ctx, arg)) {
+            return ngx_http_yimen_list_bad(ctx,
+                                           ngx_http_yimen_filters[i].name);
         }
 
-        ngx_http_yimen_list_add(list, YM_STR("system"), arg);
-    }
-
-    if (ngx_http_yimen_query(ctx, "state", &arg) == NGX_OK) {
-
-        for (i = 0; i < YM_COUNT(ngx_http_yimen_list_states); i++) {
-            if (ym_str_is(arg, ngx_http_yimen_list_states[i])) {
-                break;
-            }
-        }
-
-        if (i == YM_COUNT(ngx_http_yimen_list_states)) {
-            return ngx_http_yimen_list_bad(ctx, "state");
-        }
-
-        ngx_http_yimen_list_add(list, YM_STR("state"), arg);
-    }
-
-    if (ngx_http_yimen_query(ctx, "area", &arg) == NGX_OK) {
-
-        for (i = 0; i < arg.n; i++) {
-            if (arg.p[i] < '0' || arg.p[i] > '9') {
-                break;
-            }
-        }
-
-        if (arg.n == 0 || arg.n > 12 || i < arg.n) {
-            return ngx_http_yimen_list_bad(ctx, "area");
-        }
-
-        ngx_http_yimen_list_add(list, YM_STR("area"), arg);
-    }
-
-    if (ngx_http_yimen_query(ctx, "owner", &arg) == NGX_OK) {
-        if (arg.n == 0) {
-            return ngx_http_yimen_list_bad(ctx, "owner");
-        }
-
-        ngx_http_yimen_list_add(list, YM_STR("owner"), arg);
+        ngx_http_yimen_list_add(list,
+                                ym_str_of(ngx_http_yimen_filters[i].name),
+                                arg);
     }
 
     if (ngx_http_yimen_list_time(ctx, list, "from") != NGX_OK
@@ -230,6 +216,57 @@ ngx_http_yimen_list_filters(ngx_http_yimen_ctx_t *ctx,
     }
 
     return ngx_http_yimen_list_keys(ctx, list);
+}
+
+
+static ngx_uint_t
+ngx_http_yimen_filter_type(ngx_http_yimen_ctx_t *ctx, struct ym_str arg)
+{
+    return ym_catalog_type(ctx->conf->catalog, arg.p) != NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_yimen_filter_system(ngx_http_yimen_ctx_t *ctx, struct ym_str arg)
+{
+    return ym_catalog_system(ctx->conf->catalog, arg.p) != NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_yimen_filter_state(ngx_http_yimen_ctx_t *ctx, struct ym_str arg)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < YM_COUNT(ngx_http_yimen_list_states); i++) {
+        if (ym_str_is(arg, ngx_http_yimen_list_states[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_yimen_filter_area(ngx_http_yimen_ctx_t *ctx, struct ym_str arg)
+{
+    size_t  i;
+
+    for (i = 0; i < arg.n; i++) {
+        if (arg.p[i] < '0' || arg.p[i] > '9') {
+            return 0;
+        }
+    }
+
+    return arg.n > 0 && arg.n <= 12;
+}
+
+
+static ngx_uint_t
+ngx_http_yimen_filter_owner(ngx_http_yimen_ctx_t *ctx, struct ym_str arg)
+{
+    return arg.n > 0;
 }
 
 

@@ -3,8 +3,7 @@
  *
  * Concurrency: one pool per worker process, one thread.
  */
-#include "ngx_http_yimen_redis.h"
-#include "ngx_http_yimen_redis_event.h"
+#include "ngx_http_yimen_redis_priv.h"
 
 
 /* first pause before connecting again, doubled up to the cap, with jitter */
@@ -14,16 +13,6 @@
 /* a connection that owes an answer this many timeouts long is given up */
 #define NGX_HTTP_YIMEN_REDIS_PATIENCE     3
 
-
-typedef enum {
-    NGX_HTTP_YIMEN_LINK_DOWN,            /* waiting for the backoff timer */
-    NGX_HTTP_YIMEN_LINK_CONNECTING,      /* the socket is on its way */
-    NGX_HTTP_YIMEN_LINK_AUTHENTICATING,  /* AUTH is not answered yet */
-    NGX_HTTP_YIMEN_LINK_READY,
-    NGX_HTTP_YIMEN_LINK_STALLED,         /* an answer is overdue: no calls */
-    NGX_HTTP_YIMEN_LINK_CLOSED,          /* the process ends */
-    NGX_HTTP_YIMEN_LINK_STATES
-} ngx_http_yimen_link_e;
 
 static const char *const  ngx_http_yimen_link_names[] = {
     "down", "connecting", "authenticating", "ready", "stalled", "closed"
@@ -44,52 +33,6 @@ static const ngx_uint_t  ngx_http_yimen_link_moves[] = {
 #undef on
 
 
-typedef struct ngx_http_yimen_link_s        ngx_http_yimen_link_t;
-typedef struct ngx_http_yimen_redis_call_s  ngx_http_yimen_redis_call_t;
-
-/*
- * One call.  It lives on the heap because it must outlast its request: the
- * late answer of a call whose request has gone still has to be counted off.
- * Freed when it is neither owed an answer nor about to hand one over.
- */
-struct ngx_http_yimen_redis_call_s {
-    ngx_queue_t               queue;    /* in link->calls while owed */
-    ngx_http_yimen_link_t    *link;
-    ngx_event_t               event;    /* posted when there is an outcome */
-    ngx_http_yimen_redis_pt   handler;
-    void                     *data;
-    ngx_pool_cleanup_t       *cleanup;  /* the request's; NULL when detached */
-    redisReply               *reply;
-    ngx_msec_t                deadline;
-    ngx_http_yimen_redis_e    why;
-    unsigned                  owed:1;
-};
-
-struct ngx_http_yimen_link_s {
-    ngx_http_yimen_redis_io_t  io;
-    ngx_http_yimen_redis_t    *redis;
-    ngx_http_yimen_link_e      state;
-    ngx_queue_t                calls;    /* in the order of sending */
-    ngx_uint_t                 owed;     /* length of calls */
-    ngx_uint_t                 waited;   /* those somebody still waits for */
-    ngx_uint_t                 attempt;  /* of connecting, in a row */
-    ngx_event_t                timer;    /* backoff, connect or call deadline */
-    ngx_event_t                flush;    /* posted: one write for many calls */
-};
-
-struct ngx_http_yimen_redis_s {
-    const ngx_http_yimen_redis_conf_t  *conf;
-    ngx_log_t                          *log;
-    ngx_uint_t                          count;
-    ngx_uint_t                          next;   /* where the search starts */
-    ngx_uint_t                          usable; /* ready links */
-    unsigned                            told:1; /* the outage is logged */
-    ngx_http_yimen_link_t               links[1];
-};
-
-
-static ngx_int_t ngx_http_yimen_link_move(ngx_http_yimen_link_t *link,
-    ngx_http_yimen_link_e to);
 static void ngx_http_yimen_link_connect(ngx_http_yimen_link_t *link);
 static ngx_int_t ngx_http_yimen_link_auth(ngx_http_yimen_link_t *link);
 static void ngx_http_yimen_link_authenticated(void *data, redisReply **reply,
@@ -104,17 +47,6 @@ static void ngx_http_yimen_link_down(ngx_http_yimen_link_t *link,
     const char *reason);
 static ngx_http_yimen_link_t *
     ngx_http_yimen_redis_pick(ngx_http_yimen_redis_t *redis);
-static ngx_http_yimen_redis_call_t *
-    ngx_http_yimen_call_send(ngx_http_yimen_link_t *link, ngx_uint_t argc,
-    const char **argv, const size_t *argvlen,
-    ngx_http_yimen_redis_pt handler, void *data);
-static void ngx_http_yimen_call_answer(ngx_http_yimen_link_t *link,
-    redisReply *reply);
-static void ngx_http_yimen_call_end(ngx_http_yimen_link_t *link,
-    ngx_http_yimen_redis_call_t *call, ngx_http_yimen_redis_e why);
-static void ngx_http_yimen_call_deliver(ngx_event_t *ev);
-static void ngx_http_yimen_call_detach(void *data);
-static void ngx_http_yimen_call_release(ngx_http_yimen_redis_call_t *call);
 
 
 ngx_http_yimen_redis_t *
@@ -192,18 +124,7 @@ ngx_http_yimen_redis_close(ngx_http_yimen_redis_t *redis)
             q = ngx_queue_head(&link->calls);
             call = ngx_queue_data(q, ngx_http_yimen_redis_call_t, queue);
 
-            ngx_queue_remove(q);
-            call->owed = 0;
-
-            if (call->cleanup != NULL) {
-                call->cleanup->handler = NULL;
-            }
-
-            if (call->event.posted) {
-                ngx_delete_posted_event(&call->event);
-            }
-
-            ngx_http_yimen_call_release(call);
+            ngx_http_yimen_call_drop(call);
         }
     }
 
@@ -304,63 +225,7 @@ ngx_http_yimen_redis_pick(ngx_http_yimen_redis_t *redis)
 }
 
 
-static ngx_http_yimen_redis_call_t *
-ngx_http_yimen_call_send(ngx_http_yimen_link_t *link, ngx_uint_t argc,
-    const char **argv, const size_t *argvlen,
-    ngx_http_yimen_redis_pt handler, void *data)
-{
-    ngx_msec_t                    timeout;
-    ngx_http_yimen_redis_call_t  *call;
-
-    call = ngx_calloc(sizeof(ngx_http_yimen_redis_call_t), link->redis->log);
-    if (call == NULL) {
-        return NULL;
-    }
-
-    if (redisAppendCommandArgv(link->io.context, (int) argc, argv, argvlen)
-        != REDIS_OK)
-    {
-        ngx_free(call);
-        return NULL;
-    }
-
-    timeout = link->redis->conf->timeout;
-
-    call->link = link;
-    call->handler = handler;
-    call->data = data;
-    call->deadline = ngx_current_msec + timeout;
-    call->owed = 1;
-    call->event.handler = ngx_http_yimen_call_deliver;
-    call->event.data = call;
-    call->event.log = link->redis->log;
-
-    ngx_queue_insert_tail(&link->calls, &call->queue);
-    link->owed++;
-    link->waited++;
-
-    /*
-     * One timer per link, at the oldest deadline and moved lazily.  It holds
-     * an exiting worker only while somebody waits for an answer.
-     */
-
-    link->timer.cancelable = 0;
-
-    if (!link->timer.timer_set) {
-        ngx_add_timer(&link->timer, timeout);
-    }
-
-    if (link->state >= NGX_HTTP_YIMEN_LINK_AUTHENTICATING
-        && !link->flush.posted && !link->io.connection->write->active)
-    {
-        ngx_post_event(&link->flush, &ngx_posted_events);
-    }
-
-    return call;
-}
-
-
-static ngx_int_t
+ngx_int_t
 ngx_http_yimen_link_move(ngx_http_yimen_link_t *link,
     ngx_http_yimen_link_e to)
 {
@@ -590,133 +455,6 @@ ngx_http_yimen_link_readable(ngx_http_yimen_redis_io_t *io)
 
 
 static void
-ngx_http_yimen_call_answer(ngx_http_yimen_link_t *link, redisReply *reply)
-{
-    ngx_http_yimen_redis_call_t  *call;
-
-    call = ngx_queue_data(ngx_queue_head(&link->calls),
-                          ngx_http_yimen_redis_call_t, queue);
-
-    if (link->state == NGX_HTTP_YIMEN_LINK_STALLED) {
-        (void) ngx_http_yimen_link_move(link, NGX_HTTP_YIMEN_LINK_READY);
-    }
-
-    /* nobody waits any more: the late answer is counted off and dropped */
-
-    if (call->handler == NULL || call->event.posted) {
-        freeReplyObject(reply);
-        ngx_http_yimen_call_end(link, call, call->why);
-        return;
-    }
-
-    call->reply = reply;
-    ngx_http_yimen_call_end(link, call, NGX_HTTP_YIMEN_REDIS_OK);
-}
-
-
-/* the link owes nothing for this call any more */
-
-static void
-ngx_http_yimen_call_end(ngx_http_yimen_link_t *link,
-    ngx_http_yimen_redis_call_t *call, ngx_http_yimen_redis_e why)
-{
-    ngx_queue_remove(&call->queue);
-    call->owed = 0;
-    link->owed--;
-
-    if (call->handler == NULL) {
-        ngx_http_yimen_call_release(call);
-
-    } else if (!call->event.posted) {
-        link->waited--;
-        call->why = why;
-        ngx_post_event(&call->event, &ngx_posted_events);
-    }
-
-    if (link->waited == 0) {
-        link->timer.cancelable = 1;
-    }
-}
-
-
-static void
-ngx_http_yimen_call_deliver(ngx_event_t *ev)
-{
-    void                         *data;
-    redisReply                   *reply;
-    ngx_http_yimen_redis_e        why;
-    ngx_http_yimen_redis_pt       handler;
-    ngx_http_yimen_redis_call_t  *call;
-
-    call = ev->data;
-
-    handler = call->handler;
-    data = call->data;
-    reply = call->reply;
-    why = call->why;
-
-    call->handler = NULL;
-    call->reply = NULL;
-
-    if (call->cleanup != NULL) {
-        call->cleanup->handler = NULL;
-        call->cleanup = NULL;
-    }
-
-    ngx_http_yimen_call_release(call);
-
-    /* the call is out of reach now: the handler may end its request */
-
-    handler(data, &reply, why);
-
-    if (reply != NULL) {
-        freeReplyObject(reply);
-    }
-}
-
-
-/* the request's pool goes: its call is answered to nobody */
-
-static void
-ngx_http_yimen_call_detach(void *data)
-{
-    ngx_http_yimen_link_t        *link;
-    ngx_http_yimen_redis_call_t  *call = data;
-
-    if (call->event.posted) {
-        ngx_delete_posted_event(&call->event);
-
-    } else if (call->owed) {
-        link = call->link;
-        link->waited--;
-
-        if (link->waited == 0) {
-            link->timer.cancelable = 1;
-        }
-    }
-
-    call->handler = NULL;
-    call->cleanup = NULL;
-
-    ngx_http_yimen_call_release(call);
-}
-
-
-static void
-ngx_http_yimen_call_release(ngx_http_yimen_redis_call_t *call)
-{
-    if (call->reply != NULL) {
-        freeReplyObject(call->reply);
-        call->reply = NULL;
-    }
-
-    if (!call->owed) {
-        ngx_free(call);
-    }
-}
-
-
-static void
 ngx_http_yimen_link_timer(ngx_event_t *ev)
 {
     ngx_http_yimen_link_t  *link;
@@ -784,11 +522,7 @@ ngx_http_yimen_link_overdue(ngx_http_yimen_link_t *link)
                                             NGX_HTTP_YIMEN_LINK_STALLED);
         }
 
-        if (call->handler != NULL && !call->event.posted) {
-            link->waited--;
-            call->why = NGX_HTTP_YIMEN_REDIS_TIMEOUT;
-            ngx_post_event(&call->event, &ngx_posted_events);
-        }
+        ngx_http_yimen_call_expire(link, call);
     }
 
     link->timer.cancelable = (link->waited == 0);

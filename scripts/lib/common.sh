@@ -20,11 +20,10 @@ packages_lab="nodejs npm mariadb-server openssh-server openssh-client"
 packages_test="clang libcmocka-dev pmccabe codespell shellcheck git
   postgresql odbc-postgresql vsftpd libtest-json-schema-acceptance-perl dpkg-dev procps curl valgrind"
 
-# Debian 13 keeps GB18030's converter apart from libc; clang's runtime carries its version.
+# clang's runtime carries its version.
 if [ "$(. /etc/os-release && echo "${VERSION_ID%%.*}")" = 12 ]; then
   packages_test="$packages_test libclang-rt-14-dev"
 else
-  packages_run="$packages_run libc-gconv-modules-extra"
   packages_test="$packages_test libclang-rt-19-dev"
 fi
 

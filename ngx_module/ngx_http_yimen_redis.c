@@ -15,7 +15,7 @@
 
 
 static const char *const  ngx_http_yimen_link_names[] = {
-    "down", "connecting", "authenticating", "ready", "stalled", "closed"
+    "down", "connecting", "greeting", "ready", "stalled", "closed"
 };
 
 #define on(s)  (1 << NGX_HTTP_YIMEN_LINK_##s)
@@ -23,7 +23,7 @@ static const char *const  ngx_http_yimen_link_names[] = {
 /* moves that are allowed, by the state they leave */
 static const ngx_uint_t  ngx_http_yimen_link_moves[] = {
     on(CONNECTING) | on(CLOSED),
-    on(AUTHENTICATING) | on(READY) | on(DOWN) | on(CLOSED),
+    on(GREETING) | on(DOWN) | on(CLOSED),
     on(READY) | on(DOWN) | on(CLOSED),
     on(STALLED) | on(DOWN) | on(CLOSED),
     on(READY) | on(DOWN) | on(CLOSED),
@@ -34,10 +34,9 @@ static const ngx_uint_t  ngx_http_yimen_link_moves[] = {
 
 
 static void ngx_http_yimen_link_connect(ngx_http_yimen_link_t *link);
-static ngx_int_t ngx_http_yimen_link_auth(ngx_http_yimen_link_t *link);
-static void ngx_http_yimen_link_authenticated(void *data, redisReply **reply,
+static ngx_int_t ngx_http_yimen_link_greet(ngx_http_yimen_link_t *link);
+static void ngx_http_yimen_link_greeted(void *data, redisReply **reply,
     ngx_http_yimen_redis_e why);
-static void ngx_http_yimen_link_connected(ngx_http_yimen_link_t *link);
 static void ngx_http_yimen_link_readable(ngx_http_yimen_redis_io_t *io);
 static void ngx_http_yimen_link_writable(ngx_http_yimen_redis_io_t *io);
 static void ngx_http_yimen_link_flush(ngx_event_t *ev);
@@ -208,9 +207,11 @@ ngx_http_yimen_redis_pick(ngx_http_yimen_redis_t *redis)
             continue;
         }
 
-        /* a link on its way takes calls only when no other is ready */
+        /* a link on its first way takes calls only when no other is ready */
 
-        if (link->state != NGX_HTTP_YIMEN_LINK_READY && redis->usable) {
+        if (link->state != NGX_HTTP_YIMEN_LINK_READY
+            && (redis->usable || link->attempt))
+        {
             continue;
         }
 
@@ -293,9 +294,9 @@ ngx_http_yimen_link_connect(ngx_http_yimen_link_t *link)
         return;
     }
 
-    /* AUTH is queued first, so that no call can overtake it */
+    /* the greeting is queued first, so that no call can overtake it */
 
-    if (conf->password.len && ngx_http_yimen_link_auth(link) != NGX_OK) {
+    if (ngx_http_yimen_link_greet(link) != NGX_OK) {
         ngx_http_yimen_link_down(link, "out of memory");
         return;
     }
@@ -304,27 +305,41 @@ ngx_http_yimen_link_connect(ngx_http_yimen_link_t *link)
 }
 
 
+/*
+ * AUTH, or PING: a link counts as ready when Redis has answered on it, not
+ * when its kernel has accepted the connection.
+ */
 static ngx_int_t
-ngx_http_yimen_link_auth(ngx_http_yimen_link_t *link)
+ngx_http_yimen_link_greet(ngx_http_yimen_link_t *link)
 {
     size_t                        argvlen[2];
+    ngx_uint_t                    argc;
     const char                   *argv[2];
+    const ngx_str_t              *password;
     ngx_http_yimen_redis_call_t  *call;
 
-    argv[0] = "AUTH";
-    argvlen[0] = sizeof("AUTH") - 1;
-    argv[1] = (char *) link->redis->conf->password.data;
-    argvlen[1] = link->redis->conf->password.len;
+    password = &link->redis->conf->password;
 
-    call = ngx_http_yimen_call_send(link, 2, argv, argvlen,
-                                    ngx_http_yimen_link_authenticated, link);
+    argc = 1;
+    argv[0] = "PING";
+    argvlen[0] = sizeof("PING") - 1;
+
+    if (password->len) {
+        argc = 2;
+        argv[0] = "AUTH";
+        argv[1] = (char *) password->data;
+        argvlen[1] = password->len;
+    }
+
+    call = ngx_http_yimen_call_send(link, argc, argv, argvlen,
+                                    ngx_http_yimen_link_greeted, link);
 
     return (call == NULL) ? NGX_ERROR : NGX_OK;
 }
 
 
 static void
-ngx_http_yimen_link_authenticated(void *data, redisReply **reply,
+ngx_http_yimen_link_greeted(void *data, redisReply **reply,
     ngx_http_yimen_redis_e why)
 {
     ngx_http_yimen_link_t  *link = data;
@@ -332,13 +347,18 @@ ngx_http_yimen_link_authenticated(void *data, redisReply **reply,
     /* an answer of an earlier connection of this link says nothing */
 
     if (why != NGX_HTTP_YIMEN_REDIS_OK
-        || link->state != NGX_HTTP_YIMEN_LINK_AUTHENTICATING)
+        || link->state != NGX_HTTP_YIMEN_LINK_GREETING)
     {
         return;
     }
 
     if ((*reply)->type != REDIS_REPLY_STATUS) {
-        ngx_http_yimen_link_down(link, "AUTH was refused");
+
+        /* LOADING, NOAUTH, a wrong password: its first words */
+
+        ngx_http_yimen_link_down(link, (*reply)->type == REDIS_REPLY_ERROR
+                                       ? (*reply)->str
+                                       : "the greeting was not answered");
         return;
     }
 
@@ -363,27 +383,12 @@ ngx_http_yimen_link_writable(ngx_http_yimen_redis_io_t *io)
             return;
         }
 
-        ngx_http_yimen_link_connected(link);
+        /* the timer stays: it looks after the greeting */
+
+        (void) ngx_http_yimen_link_move(link, NGX_HTTP_YIMEN_LINK_GREETING);
     }
 
     ngx_http_yimen_link_flush(&link->flush);
-}
-
-
-static void
-ngx_http_yimen_link_connected(ngx_http_yimen_link_t *link)
-{
-    /* the timer stays: it looks after the calls that are queued already */
-
-    if (link->redis->conf->password.len) {
-        (void) ngx_http_yimen_link_move(link,
-                                        NGX_HTTP_YIMEN_LINK_AUTHENTICATING);
-        return;
-    }
-
-    if (ngx_http_yimen_link_move(link, NGX_HTTP_YIMEN_LINK_READY) == NGX_OK) {
-        link->attempt = 0;
-    }
 }
 
 
@@ -473,8 +478,8 @@ ngx_http_yimen_link_timer(ngx_event_t *ev)
         ngx_http_yimen_link_down(link, "connecting timed out");
         break;
 
-    case NGX_HTTP_YIMEN_LINK_AUTHENTICATING:
-        ngx_http_yimen_link_down(link, "AUTH timed out");
+    case NGX_HTTP_YIMEN_LINK_GREETING:
+        ngx_http_yimen_link_down(link, "the greeting timed out");
         break;
 
     default:

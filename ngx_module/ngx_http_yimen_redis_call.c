@@ -54,7 +54,7 @@ ngx_http_yimen_call_send(ngx_http_yimen_link_t *link, ngx_uint_t argc,
         ngx_add_timer(&link->timer, timeout);
     }
 
-    if (link->state >= NGX_HTTP_YIMEN_LINK_AUTHENTICATING
+    if (link->state >= NGX_HTTP_YIMEN_LINK_GREETING
         && !link->flush.posted && !link->io.connection->write->active)
     {
         ngx_post_event(&link->flush, &ngx_posted_events);

@@ -12,7 +12,7 @@
 typedef enum {
     NGX_HTTP_YIMEN_LINK_DOWN,            /* waiting for the backoff timer */
     NGX_HTTP_YIMEN_LINK_CONNECTING,      /* the socket is on its way */
-    NGX_HTTP_YIMEN_LINK_AUTHENTICATING,  /* AUTH is not answered yet */
+    NGX_HTTP_YIMEN_LINK_GREETING,        /* AUTH or PING is under way */
     NGX_HTTP_YIMEN_LINK_READY,
     NGX_HTTP_YIMEN_LINK_STALLED,         /* an answer is overdue: no calls */
     NGX_HTTP_YIMEN_LINK_CLOSED,          /* the process ends */

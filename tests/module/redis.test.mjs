@@ -240,7 +240,7 @@ test('a password: sent first, never logged; a wrong one is no way in', async () 
     assert.equal((await g.call('staff', 'POST', '/records', { body: note() })).status, 201);
     fs.writeFileSync(path.join(g.deploy.dir, 'pw'), 'wrong-one\n');
     await g.nginx.reload();
-    await until('refused', async () => /AUTH was refused/.test(g.nginx.log()));
+    await until('refused', async () => /event=redis\.down .*err="WRONGPASS/.test(g.nginx.log()));
     assert.equal((await g.nginx.request('GET', '/readyz')).status, 503);
     assert.doesNotMatch(g.nginx.log(), /sesame|wrong-one/);
   } finally { await g.stop(); }

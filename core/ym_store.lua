@@ -390,8 +390,9 @@ local function system_names(p)
     return names
 end
 
--- → {meta, envelope, keys, deliveries = {number → delivery}} or nil
-local function load_record(p, id)
+-- → {meta, envelope, keys, deliveries = {number → delivery}} or nil. placed: to be moved, not to be
+-- shown.
+local function load_record(p, id, placed)
     local flat = call('HGETALL', p .. ':r:' .. id)
     if #flat == 0 then
         return nil
@@ -404,7 +405,7 @@ local function load_record(p, id)
     h.m, h.b, h.k = nil, nil, nil
     for number, value in pairs(h) do
         number = tonumber(number)
-        rec.deliveries[number] = load_placed(value, rec.meta)
+        rec.deliveries[number] = placed and load_placed(value, rec.meta) or load(value)
         rec.numbers[#rec.numbers + 1] = number
     end
     table.sort(rec.numbers)

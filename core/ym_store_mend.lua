@@ -170,7 +170,7 @@ local function records_page(ctx, names, from, most)
     local to = min(from + most - 1, last)
     for serial = from, to do
         local id = id_of(ctx, serial)
-        local rec = id and load_record(ctx.p, id)
+        local rec = id and load_record(ctx.p, id, true)
         for _, number in ipairs(rec and rec.numbers or {}) do
             if views[number] then
                 mend_delivery(ctx, views[number], id, rec.meta, rec.deliveries[number])

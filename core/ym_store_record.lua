@@ -95,53 +95,59 @@ local function map_record(p, serial, id)
     call('SETRANGE', key, text(slot * 26), id)
 end
 
+-- Numbers of systems in this shard; one that is new gets the next.
 local function numbers_of(p, systems)
     if #systems == 0 then
-        return {}
+        return systems
     end
     local known, next_number = call('HMGET', p .. ':num', unpack(systems)), nil
-    for i, number in ipairs(known) do
-        if not number then
+    for i = 1, #known do
+        if not known[i] then
+            check_system(systems[i])
+        end
+    end
+    for i = 1, #known do
+        if not known[i] then
             next_number = next_number or call('HLEN', p .. ':num')
-            call('HSET', p .. ':num', systems[i], next_number)
             known[i] = text(next_number)
+            call('HSET', p .. ':num', systems[i], known[i])
             next_number = next_number + 1
         end
     end
     return known
 end
 
--- a[at] = how many, then that many name, value pairs
-local function pair_list(a, at, most, what)
-    local n, out, seen = integer(a[at], 0, most, what), {}, {}
+-- a[at] = how many, then that many name, value pairs → names, values, where the next argument is
+local function pair_list(a, at, what)
+    local n, names, values = integer(a[at], 0, SYSTEMS_MAX, what), {}, {}
     for i = 1, n do
         local name, value = a[at + 2 * i - 1], a[at + 2 * i]
         if not value or name == '' then
             fail(what .. ': too few arguments')
         end
-        out[i] = { name, value }
-        seen[name] = true
+        names[i], values[i] = name, value
     end
-    return out, at + 2 * n + 1, seen
+    return names, values, at + 2 * n + 1
 end
 
 local function target_list(a, at)
-    local targets, after = pair_list(a, at, SYSTEMS_MAX, 'systems')
-    local names, seen = {}, {}
-    for i, target in ipairs(targets) do
-        names[i] = check_system(target[1])
-        if (target[2] ~= 'q' and target[2] ~= 'h') or seen[target[1]] then
-            fail('bad target ' .. target[1])
+    local names, initials, after = pair_list(a, at, 'systems')
+    local seen = {}
+    for i = 1, #names do
+        if (initials[i] ~= 'q' and initials[i] ~= 'h') or seen[names[i]] then
+            fail('bad target ' .. names[i])
         end
-        seen[target[1]] = true
+        seen[names[i]] = true
     end
-    return targets, names, after
+    return names, initials, after
 end
 
-local function enqueue(p, targets, names, entry, created, serial)
-    for i, system in ipairs(names) do
-        if targets[i][2] == 'q' then
-            call('XADD', p .. ':q:' .. system, entry, 'i', '')
+local function enqueue(p, names, initials, entry, created, serial)
+    local head = p .. ':q:'
+    for i = 1, #names do
+        local system = names[i]
+        if initials[i] == 'q' then
+            call('XADD', head .. system, entry, 'i', '')
         else
             call('ZADD', p .. ':x:' .. system .. ':h', created, serial)
             call('HINCRBY', p .. ':n:' .. system, 'h', 1)
@@ -151,8 +157,8 @@ end
 
 local function accept(p, a)
     local id, envelope, idem = check_id(a[1]), a[2], a[7]
-    local targets, names, at = target_list(a, 9)
-    local keys, after = pair_list(a, at, SYSTEMS_MAX, 'keys')
+    local names, initials, at = target_list(a, 9)
+    local keys, digests, after = pair_list(a, at, 'keys')
     if #a ~= after - 1 or envelope == '' or a[3] == '' then
         fail('bad accept')
     end
@@ -172,18 +178,18 @@ local function accept(p, a)
     local m = { type = a[3], owner = a[4], org = a[5], area = a[6], created = created,
         updated = created, revision = 1, withdrawn = 0, serial = serial }
     local numbers, fields = numbers_of(p, names), {}
-    for i, target in ipairs(targets) do
-        fields[2 * i - 1], fields[2 * i] = numbers[i], target[2]
+    for i = 1, #names do
+        fields[2 * i - 1], fields[2 * i] = numbers[i], initials[i]
     end
     local serial_text, created_text = text(serial), text(created)
     local entry = created_text .. '-' .. serial_text
     call('HSET', p .. ':c', 'n', serial_text, 'l', created_text)
     call('HSET', ctx.r .. id, 'm', pack_meta(m), 'b', envelope, unpack(fields))
     map_record(p, serial, id)
-    enqueue(p, targets, names, entry, created_text, serial_text)
+    enqueue(p, names, initials, entry, created_text, serial_text)
     index_record(ctx, id, m, entry, { a = tonumber(c[3] or 0), b = tonumber(c[4] or 0) })
-    for _, pair in ipairs(keys) do
-        index_key(ctx, pair[1], pair[2], serial, created)
+    for i = 1, #keys do
+        index_key(ctx, keys[i], digests[i], serial, created)
     end
     if slot then
         keep_idempotency(slot, serial, a[8])
@@ -211,11 +217,11 @@ end
 
 local function revise(p, a)
     local id, expected, envelope, by = check_id(a[1]), integer(a[2], 1, 1e9, 'revision'), a[3], a[4]
-    local keys, after = pair_list(a, 5, SYSTEMS_MAX, 'keys')
+    local keys, digests, after = pair_list(a, 5, 'keys')
     if #a ~= after - 1 or envelope == '' then
         fail('bad revise')
     end
-    local rec = load_record(p, id)
+    local rec = load_record(p, id, true)
     if not rec then
         return { 'absent' }
     end
@@ -237,8 +243,8 @@ local function revise(p, a)
         end
     end
     local indexed = {}
-    for i, pair in ipairs(keys) do
-        indexed[i] = index_key(ctx, pair[1], pair[2], m.serial, m.created)
+    for i = 1, #keys do
+        indexed[i] = index_key(ctx, keys[i], digests[i], m.serial, m.created)
     end
     call('HSET', p .. ':v:' .. id, text(expected), rec.envelope)
     call('HSET', p .. ':r:' .. id, 'm', pack_meta(m), 'b', envelope, 'k', table.concat(indexed),
@@ -297,7 +303,7 @@ local function withdraw(p, a)
     for i = 5, #a do
         listed[check_system(a[i])] = true
     end
-    local rec = load_record(p, id)
+    local rec = load_record(p, id, true)
     if not rec then
         return { 'absent' }
     end

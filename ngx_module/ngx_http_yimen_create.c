@@ -387,31 +387,39 @@ ngx_http_yimen_member_text(struct ym_str text, struct ym_str name,
     struct ym_buf *out)
 {
     char        c;
-    size_t      i, end, depth;
+    size_t      i, end, from, depth;
     ngx_uint_t  inside;
 
     depth = 0;
     inside = 0;
+    from = 0;
 
     for (i = 0; i < text.n; i = end) {
         c = text.p[i];
         end = ngx_http_yimen_token_end(text, i);
 
         if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
+
+            /* what stands between two blanks goes as one piece */
+
+            if (inside) {
+                ym_buf_add(out, text.p + from, i - from);
+                from = end;
+            }
+
             continue;
         }
 
         if (inside && depth == 1 && (c == ',' || c == '}')) {
+            ym_buf_add(out, text.p + from, i - from);
             return NGX_OK;
         }
 
-        if (inside) {
-            ym_buf_add(out, text.p + i, end - i);
-
-        } else if (depth == 1 && c == '"'
-                   && ngx_http_yimen_token_names(text, i, &end, name))
+        if (!inside && depth == 1 && c == '"'
+            && ngx_http_yimen_token_names(text, i, &end, name))
         {
             inside = 1;
+            from = end;
         }
 
         if (c == '{' || c == '[') {

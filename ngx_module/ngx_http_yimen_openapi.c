@@ -127,8 +127,8 @@ static const char  ngx_http_yimen_openapi_fixed[] =
     "[\"queued\",\"sending\",\"delivered\",\"retrying\",\"held\",\"unknown\","
     "\"rejected\",\"dead\",\"handoff\",\"withdrawn\"]},"
     "\"revision\":{\"type\":\"integer\"},\"wanted\":{\"type\":\"integer\"},"
-    "\"number\":{\"type\":[\"string\",\"null\"]},\"attempts\":"
-    "{\"type\":\"integer\"},\"next_attempt\":" WHEN_NULL ",\"problem\":"
+    "\"number\":{\"type\":[\"string\",\"null\"]},\"digest\":" TEXT
+    ",\"attempts\":{\"type\":\"integer\"},\"next_attempt\":" WHEN_NULL ",\"problem\":"
     "{\"type\":[\"object\",\"null\"]}}},"
     "\"Record\":{\"type\":\"object\",\"properties\":{\"id\":{\"type\":"
     "\"string\",\"pattern\":\"^[0-9A-HJKMNP-TV-Z]{26}$\"},\"type\":" TEXT

@@ -194,6 +194,7 @@ ngx_http_yimen_delivery_read(redisReply *reply,
     ret->attempts = ngx_http_yimen_reply_int(e[4]);
     ret->next_ms = ngx_http_yimen_reply_int(e[5]);
     ret->number = ngx_http_yimen_reply_str(e[6]);
+    ret->digest = ngx_http_yimen_reply_str(e[7]);
     ret->problem = ngx_http_yimen_reply_str(e[9]);
 
     return NGX_OK;
@@ -271,6 +272,16 @@ ngx_http_yimen_envelope_read(struct ym_str text, struct ym_str *ret_at,
 
 
 void
+ngx_http_yimen_int_write(struct ym_buf *out, int64_t n)
+{
+    u_char  text[NGX_INT64_LEN], *last;
+
+    last = ngx_sprintf(text, "%L", n);
+    ym_buf_add(out, text, (size_t) (last - text));
+}
+
+
+void
 ngx_http_yimen_time_write(struct ym_buf *out, int64_t ms)
 {
     char  text[YM_TIME_TEXT];
@@ -300,8 +311,9 @@ ngx_http_yimen_record_write(ngx_http_yimen_ctx_t *ctx,
     ym_buf_add_json(out, record->id);
     ym_buf_adds(out, ",\"type\":");
     ym_buf_add_json(out, record->type);
-    ym_buf_addf(out, ",\"revision\":%lld,\"data\":",
-                (long long) record->revision);
+    ym_buf_adds(out, ",\"revision\":");
+    ngx_http_yimen_int_write(out, record->revision);
+    ym_buf_adds(out, ",\"data\":");
 
     if (masked) {
         ngx_http_yimen_data_masked(ctx, record->type, record->data, out);
@@ -359,18 +371,29 @@ ngx_http_yimen_delivery_write(ngx_http_yimen_ctx_t *ctx,
     ym_buf_adds(out, ":{\"state\":\"");
     ym_buf_adds(out, ngx_http_yimen_delivery_held(ctx, delivery)
                      ? "held" : ngx_http_yimen_state_word(delivery->letter));
-    ym_buf_addf(out, "\",\"revision\":%lld,\"wanted\":%lld,\"number\":",
-                (long long) delivery->has, (long long) delivery->wanted);
+    ym_buf_adds(out, "\",\"revision\":");
+    ngx_http_yimen_int_write(out, delivery->has);
+    ym_buf_adds(out, ",\"wanted\":");
+    ngx_http_yimen_int_write(out, delivery->wanted);
+    ym_buf_adds(out, ",\"number\":");
 
     if (delivery->number.n) {
         ym_buf_add_json(out, delivery->number);
 
     } else {
         ym_buf_adds(out, "null");
+
+        /* the evidence then is what the system answered */
+
+        if (delivery->digest.n) {
+            ym_buf_adds(out, ",\"digest\":");
+            ym_buf_add_json(out, delivery->digest);
+        }
     }
 
-    ym_buf_addf(out, ",\"attempts\":%lld,\"next_attempt\":",
-                (long long) delivery->attempts);
+    ym_buf_adds(out, ",\"attempts\":");
+    ngx_http_yimen_int_write(out, delivery->attempts);
+    ym_buf_adds(out, ",\"next_attempt\":");
     ngx_http_yimen_time_write(out, delivery->next_ms);
     ym_buf_adds(out, ",\"problem\":");
 

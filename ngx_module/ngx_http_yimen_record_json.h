@@ -13,6 +13,7 @@ typedef struct {
     int64_t         wanted, has, attempts;
     int64_t         next_ms;   /* 0 none, -1 only a person */
     struct ym_str   number;
+    struct ym_str   digest;
     struct ym_str   problem;   /* JSON text or "" */
 } ngx_http_yimen_delivery_t;
 
@@ -57,6 +58,8 @@ ngx_uint_t ngx_http_yimen_record_visible(ngx_http_yimen_ctx_t *ctx,
     const ngx_http_yimen_record_t *record);
 ngx_uint_t ngx_http_yimen_record_owned(ngx_http_yimen_ctx_t *ctx,
     const ngx_http_yimen_record_t *record);
+
+void ngx_http_yimen_int_write(struct ym_buf *out, int64_t n);
 
 /* appends a time as "…" with zone, or null for 0 */
 void ngx_http_yimen_time_write(struct ym_buf *out, int64_t ms);

@@ -432,6 +432,11 @@ void ym_engine_take(struct ym_worker *w, unsigned shard, const struct ym_claimed
             engine_put_back(w, a); /* closed between asking and answering */
             return;
         }
+        if (!engine_looks(a) && c->attempt > w->sys->settings.attempts) {
+            engine_settle_as(w, a, 'x', 0,
+                             NULL); /* looks said "again" until the budget was used up */
+            return;
+        }
         engine_go(w, a);
         return;
     }

@@ -7,7 +7,7 @@ import { appendFileSync, existsSync, readFileSync, readdirSync, writeFileSync } 
 import path from 'node:path';
 import { test } from 'node:test';
 import { TOP, library } from '../lib/redis-server.mjs';
-import { sha256 } from '../queue/store.mjs';
+import { makeId, sha256 } from '../queue/store.mjs';
 import { pause, startRig, until } from './rig.mjs';
 
 const BUILD = process.env.BUILD ? path.resolve(process.env.BUILD) : path.join(TOP, 'build');
@@ -174,6 +174,22 @@ test('a broken configuration stops that system only, loudly, until a reload', as
     await rig.settled(id, 'gate');
     await until('mended', async () => (await rig.system('gate')).breaker === 'closed');
     assert.equal((await rig.system('gate')).problem, undefined);
+  } finally {
+    await rig.close();
+  }
+});
+
+test('a stored record that cannot be read is dead with that cause; the queue goes on', async () => {
+  const rig = await startRig({ systems: ['ledger'] });
+  try {
+    rig.expectFaults = true;
+    const id = makeId(Date.now(), 0);
+    const store = rig.store(id);
+    await store.accept({ id, type: 'note', systems: ['ledger'], envelope: '{"data":' });
+    const d = await rig.settled(id, 'ledger', 'x');
+    assert.equal(JSON.parse(d.problem).code, 'unreadable');
+    await rig.settled(await rig.accept(['ledger']), 'ledger');
+    assert.equal(rig.logged('record.unreadable'), 1);
   } finally {
     await rig.close();
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One dispatcher with its own Redis, its own deployment (tests/data/dispatch) and four played
-// systems on loopback, which remember everything that reached them.
+// One dispatcher with its own Redis, its own deployment (tests/data/dispatch) and played systems on
+// loopback, which remember everything that reached them; `drop` is a folder.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -160,7 +160,7 @@ class Rig {
       `redis: "unix:${this.redis.socket}"`, `shards: ${SHARDS}`, 'types_dir: types', 'codes_dir: codes',
       'crosswalks_dir: crosswalks', 'systems_dir: ../adapters', 'sites_dir: systems', 'state_dir: ../state', ''].join('\n'));
     for (const id of this.ids) {
-      await this.platforms[id].open();
+      if (id !== 'drop') await this.platforms[id].open();
       this.writeSite(id, this.settings[id]);
     }
     if (this.autostart) await this.start();
@@ -169,7 +169,8 @@ class Rig {
   writeSite(id, settings = {}, lines = []) {
     const own = Object.entries(settings).map(([k, v]) => `${k}: ${v}`).join(', ');
     writeFileSync(path.join(this.dir, `config/systems/${id}.yaml`), [
-      'enabled: true', `endpoint: http://127.0.0.1:${this.platforms[id].port}`,
+      'enabled: true',
+      `endpoint: ${id === 'drop' ? `file://${this.dir}/drop/` : `http://127.0.0.1:${this.platforms[id].port}`}`,
       ...(own ? [`settings: { ${own} }`] : []),
       ...(id === 'gate' ? [`secrets: { password: "file:${this.dir}/password" }`] : []), ...lines, ''].join('\n'));
   }

@@ -69,6 +69,29 @@ test('an answer lost before the commit is sent again, but only once absence can 
   assert.equal(p.notes.get(id).received, 1);
 });
 
+test('a lookup that fails is repeated, and never taken for an answer', async () => {
+  const p = rig.platforms.ledger;
+  const lost = first(1, 'create', 'commit-cut');
+  const dumb = first(2, 'find', { status: 500 });
+  p.behave = (call) => lost(call) ?? dumb(call);
+  const id = await rig.accept(['ledger']);
+  await rig.settled(id, 'ledger');
+  assert.equal(p.count('create', id), 1);
+  assert.equal(p.count('find', id), 3);
+});
+
+test('a system that takes and drops the same note again and again is given up within the budget', async () => {
+  const p = rig.platforms.gate;
+  p.behave = (call) => {
+    if (call.op === 'create') return { status: 202, json: {} };
+    return call.op === 'find' ? { status: 200, json: { code: 'busy' } } : null;
+  };
+  const id = await rig.accept(['gate']);
+  const d = await rig.settled(id, 'gate', 'x');
+  assert.equal(p.count('create', id), 4);
+  assert.equal(JSON.parse(d.problem).code, 'retry');
+});
+
 test('an update whose answer was lost is compared by revision', async () => {
   const p = rig.platforms.ledger;
   const id = await rig.accept(['ledger'], 'one');

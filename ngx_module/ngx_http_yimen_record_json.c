@@ -195,7 +195,6 @@ ngx_http_yimen_delivery_read(redisReply *reply,
     ret->next_ms = ngx_http_yimen_reply_int(e[5]);
     ret->number = ngx_http_yimen_reply_str(e[6]);
     ret->digest = ngx_http_yimen_reply_str(e[7]);
-    ret->digest = ngx_http_yimen_reply_str(e[7]);
     ret->problem = ngx_http_yimen_reply_str(e[9]);
 
     return NGX_OK;

@@ -14,7 +14,6 @@ typedef struct {
     int64_t         next_ms;   /* 0 none, -1 only a person */
     struct ym_str   number;
     struct ym_str   digest;    /* of the answer: proof where there is no number */
-    struct ym_str   digest;
     struct ym_str   problem;   /* JSON text or "" */
 } ngx_http_yimen_delivery_t;
 

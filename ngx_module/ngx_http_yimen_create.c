@@ -651,6 +651,7 @@ ngx_http_yimen_create_first(ngx_http_yimen_ctx_t *ctx)
         delivery->attempts = 0;
         delivery->next_ms = 0;
         delivery->number = YM_STR("");
+        delivery->digest = YM_STR("");
         delivery->problem = YM_STR("");
     }
 

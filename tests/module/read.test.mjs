@@ -97,5 +97,9 @@ describe('reading and roles', () => {
     assert.equal(deliveries.beta.state, 'retrying');
     assert.match(deliveries.beta.next_attempt, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+08:00$/);
     assert.deepEqual(deliveries.beta.problem, { code: 'busy', message: 'try later' });
+    const bare = (await g.call('staff', 'POST', '/records', { body: { ...note(), targets: ['alpha'] } })).json.id;
+    await deliver(g, 'alpha', () => ({ verdict: 'd', digest: 'ab'.repeat(32) }));
+    const proof = (await g.call('staff', 'GET', `/records/${bare}`)).json.deliveries.alpha;
+    assert.deepEqual([proof.state, proof.number, proof.digest], ['delivered', null, 'ab'.repeat(32)], 'never delivered without evidence');
   });
 });

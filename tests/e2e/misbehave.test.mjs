@@ -47,7 +47,7 @@ const titled = (c) => c.name ?? c.mode;
 describe('misbehaving platforms', () => {
   let s, modes;
   before(async () => {
-    s = await openStack({ settings: { ...QUICK, attempts: 8 } });
+    s = await openStack({ settings: { ...QUICK, attempts: 8, breaker_failures: 20 } });
     modes = Object.fromEntries((await s.lab('/systems')).map((x) => [x.id, x.modes]));
     await s.file(dispute({}, EIGHT), 15);    /* sessions are open, queues have moved */
   });

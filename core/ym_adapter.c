@@ -296,6 +296,13 @@ static void load_settings(struct ym_adapter_load *x)
     const struct ym_yaml *at = m != NULL ? m : x->s->node;
     struct ym_err err = {0};
     const struct ym_charset *charset = NULL;
+    if (site != NULL && own != NULL) { /* what the site overrides must be right all the same */
+        struct raw_settings alone = {0};
+
+        if (ym_conf_load(engine_fields, own, "settings", &alone, x->a, x->d) != YM_OK) {
+            return;
+        }
+    }
     if (m == NULL || ym_conf_load(engine_fields, m, "settings", &raw, x->a, x->d) != YM_OK) {
         return;
     }

@@ -60,6 +60,21 @@ static void test_no_site_file(void **state)
     tree_close(&t);
 }
 
+/* A wrong setting of the adapter is told although the site overrides it. */
+static void test_overridden_setting(void **state)
+{
+    struct tree t;
+    (void)state;
+    tree_open(&t);
+    tree_write(&t, "systems/alpha.yaml", "enabled: true\nendpoint: x\nsettings: { timeout: 3s }\n");
+    char *text =
+        tree_with(tree_adapter, "takes: [note]", "takes: [note]\nsettings: { timeout: soon }");
+    tree_write(&t, "adapters/alpha/adapter.yaml", text);
+    free(text);
+    tree_refused(&t, "adapters/alpha/adapter.yaml", 8, "timeout");
+    tree_close(&t);
+}
+
 /* adapter.yaml with one thing changed: the fault, its line. */
 static void test_refused(void **state)
 {
@@ -263,9 +278,13 @@ static void test_document(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_loaded),     cmocka_unit_test(test_no_site_file),
-        cmocka_unit_test(test_refused),    cmocka_unit_test(test_site_refused),
-        cmocka_unit_test(test_statements), cmocka_unit_test(test_hours),
+        cmocka_unit_test(test_loaded),
+        cmocka_unit_test(test_no_site_file),
+        cmocka_unit_test(test_overridden_setting),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_site_refused),
+        cmocka_unit_test(test_statements),
+        cmocka_unit_test(test_hours),
         cmocka_unit_test(test_document),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

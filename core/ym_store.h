@@ -122,7 +122,7 @@
  *   a proven absent: send again now · j · x · h · w withdrawn there
  * → ["fenced"] (an older epoch) | ["ok" or "fenced" per item…]. Acknowledges and deletes in the same
  * step; a delivery whose wanted revision rose meanwhile goes back to the queue. revision: what the
- * system now has (d); "0" = the one that was sent. d with neither number nor digest is not believed: it becomes u
+ * system now has (d), "0" = the one that was sent; with a: the older one that was found, "0" = none. d with neither number nor digest is not believed: it becomes u
  * for a person, problem code no_evidence. The same item again answers "ok" and changes nothing.
  */
 #define YM_FN_SETTLE "ym_settle"

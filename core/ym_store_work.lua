@@ -188,6 +188,7 @@ function VERDICT.u(ctx, item, d)
 end
 
 function VERDICT.a(ctx, item, d, m)
+    d.has = max(d.has, min(item.revision, m.revision)) -- an older revision is there: update it
     if d.op == 'w' or (m.withdrawn > 0 and d.has == 0) then
         return VERDICT.w(ctx, item, d, m)
     end

@@ -114,7 +114,7 @@ static void proven_absent(const struct ym_case *c, struct ym_decision *d)
 {
     int64_t trusted_ms = c->sent_ms + c->settings->absence_after_ms;
 
-    if (c->purpose == YM_FOR_DUPLICATE) {
+    if (c->purpose == YM_FOR_DUPLICATE && d->found == 0) {
         settle(d, 'u', -1, "duplicate"); /* it exists, but not under our reference */
         return;
     }
@@ -155,6 +155,7 @@ static void decide_look(const struct ym_case *c, struct ym_jitter *j, struct ym_
         }
         if (c->judged->revision != NULL && ym_int_parse(ym_str_of(c->judged->revision), &theirs) &&
             theirs < c->revision) {
+            d->found = theirs;
             proven_absent(c, d); /* it is there, our latest words are not */
             return;
         }

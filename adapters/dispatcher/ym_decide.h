@@ -56,6 +56,7 @@ struct ym_decision {
     enum ym_health health;
     char letter;      /* YM_FN_SETTLE's verdict; 0 for the engine's own operations */
     int64_t delay_ms; /* -1 with u: only a person */
+    int64_t found;    /* with a: the older revision that a look found there, 0 = none */
     int64_t after_ms; /* DOWN: the system's own word, 0 = none */
     const char *code; /* of the problem to store; NULL = none */
 };

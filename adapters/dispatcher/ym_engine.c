@@ -114,7 +114,7 @@ static void engine_settle(struct ym_worker *w, struct ym_attempt *a, const struc
                               .id = a->claimed.id,
                               .token = a->claimed.token,
                               .letter = d->letter,
-                              .revision = a->claimed.revision,
+                              .revision = d->letter == 'a' ? d->found : a->claimed.revision,
                               .delay_ms = d->delay_ms,
                               .digest = a->judged.digest};
 

@@ -93,8 +93,12 @@ export class Chaos {
     }
   }
 
-  async calm() {
+  stop() {
     this.stopped = true;
+  }
+
+  async calm() {
+    this.stop();
     const response = await fetch(`${this.lab}/reset`, { method: 'POST', headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ records: false }) });
     if (!response.ok) throw new Error(`reset of the lab: ${response.status}`);

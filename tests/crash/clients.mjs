@@ -90,15 +90,17 @@ export class Clients {
     const answer = await this.api.surely('POST', '/api/v1/records', dispute, { 'Idempotency-Key': key });
     if (answer.status !== 201) throw new Error(`record ${n}: ${answer.status} ${JSON.stringify(answer.body)}`);
     if (answer.headers.get('idempotent-replayed')) this.repeats++;
-    const entry = { id: answer.body.id, targets: Object.keys(answer.body.deliveries), revisions: [{ revision: 1, mark }] };
+    const entry = { n, id: answer.body.id, targets: Object.keys(answer.body.deliveries), revisions: [{ revision: 1, mark }] };
     this.log.push(entry);
     for (let revision = 2; revision <= 3 && this.rnd.chance(0.12); revision++) {
       await sleep(this.rnd.below(300));
-      await this.correct(entry, n, revision);
+      await this.correct(entry);
     }
   }
 
-  async correct(entry, n, revision) {
+  // The author's next revision.
+  async correct(entry) {
+    const { n } = entry, revision = entry.revisions.at(-1).revision + 1;
     const { dispute, mark } = this.dispute(n, revision), at = `/api/v1/records/${entry.id}`;
     // The answer was lost: was the change taken all the same?
     const again = async () => {

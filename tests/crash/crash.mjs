@@ -24,7 +24,7 @@ const BUILD = path.resolve(TOP, process.env.BUILD || 'build');
 const QUIET_MS = 600000;
 const ROUNDS = 6;           // how often people may have to look after what they settled
 // Short pauses, so that minutes are enough; absence is trusted later than the latest late answer.
-const SETTINGS = 'timeout=3s,backoff_base=100ms,backoff_cap=2s,absence_after=8s,probe_every=500ms,attempts=40';
+const SETTINGS = 'timeout=3s,backoff_base=100ms,backoff_cap=2s,absence_after=8s,probe_every=500ms,attempts=15';
 const NO_LOOKUP = new Set(['hotline-12345', 'patrol-app']);
 const RESTING = new Set(['delivered', 'handoff', 'rejected', 'dead', 'withdrawn']);
 
@@ -33,9 +33,6 @@ function note(text) {
   console.log(`[${((Date.now() - began) / 1000).toFixed(0).padStart(4)} s] ${text}`);
 }
 
-function atRest(delivery) {
-  return RESTING.has(delivery.state) || (delivery.state === 'unknown' && !delivery.next_attempt);
-}
 
 class Run {
   constructor(dir) {
@@ -43,6 +40,7 @@ class Run {
     this.rnd = generator(SEED);
     this.states = {};
     this.byHand = {};
+    this.tried = new Set();
   }
 
   async start() {
@@ -78,6 +76,20 @@ class Run {
     note(`filed ${this.clients.filed} (${this.clients.api.again ?? 0} requests repeated, ${this.clients.repeats} of them had been accepted before), killed ${JSON.stringify(this.chaos.by)}`);
   }
 
+  async stored(id) {
+    const row = await this.redis.fcall('ym_get', `{s${parseInt(id.at(-1), 32)}}`, id, 0);
+    return row[9].map(([system, , , , , next, , digest]) => ({ system, next, digest }));
+  }
+
+  // Unknown, and a machine will look again, or only a person can tell: that is for the store to say.
+  async atRest({ id, deliveries }) {
+    const open = Object.entries(deliveries).filter(([, d]) => !RESTING.has(d.state));
+    if (!open.length) return true;
+    if (open.some(([, d]) => d.state !== 'unknown' || d.next_attempt)) return false;
+    const rows = await this.stored(id);
+    return open.every(([system]) => rows.find((r) => r.system === system).next === '-1');
+  }
+
   // Reads every record until all its deliveries are at rest.
   async quiet() {
     const until = Date.now() + QUIET_MS;
@@ -88,7 +100,7 @@ class Run {
         await Promise.all(open.slice(i, i + 16).map(async (id) => {
           const { status, body } = await this.operator.surely('GET', `/api/v1/records/${id}`);
           if (status === 200) this.states[id] = body; else delete this.states[id];
-          if (status === 200 && !Object.values(body.deliveries).every(atRest)) still.push(id);
+          if (status === 200 && !(await this.atRest(body))) still.push(id);
         }));
       }
       open = still;
@@ -104,36 +116,47 @@ class Run {
     for (const { id } of this.systems) this.held[id] = await this.lab(`/${id}/records`);
   }
 
-  // The API shows no digest; where there is no number, the store must hold one.
+  // Where there is no number, the store must hold the digest of the answer.
   async loadDigests() {
-    const redis = await connect(this.stack.redis);
-    try {
-      for (const [id, record] of Object.entries(this.states)) {
-        if (Object.values(record.deliveries).every((d) => d.state !== 'delivered' || d.number)) continue;
-        const row = await redis.fcall('ym_get', `{s${parseInt(id.at(-1), 32)}}`, id, 0);
-        for (const [system, , , , , , , digest] of row[9]) record.deliveries[system].digest = digest;
-      }
-    } finally {
-      redis.close();
+    for (const [id, record] of Object.entries(this.states)) {
+      if (Object.values(record.deliveries).every((d) => d.state !== 'delivered' || d.number)) continue;
+      for (const { system, digest } of await this.stored(id)) record.deliveries[system].digest = digest;
     }
   }
 
   // What people do where a machine may not: look into the platform, then say what is true.
-  async people() {
+  async people(round) {
     await this.loadRecords();
     let settled = 0;
     for (const [id, record] of Object.entries(this.states)) {
-      for (const [system, delivery] of Object.entries(record.deliveries)) {
-        if (await this.person(id, system, delivery)) settled++;
-      }
+      if (round > 0 && await this.author(id, record)) settled++;
+      else settled += await this.operators(id, record);
     }
     return settled;
   }
 
-  async person(id, system, { state }) {
+  async operators(id, record) {
+    let settled = 0;
+    for (const [system, delivery] of Object.entries(record.deliveries)) {
+      if (await this.person(id, system, delivery)) settled++;
+    }
+    return settled;
+  }
+
+  // Refused again after a retry: the author files it anew.
+  async author(id, { deliveries }) {
+    if (!Object.entries(deliveries).some(([system, d]) => d.state === 'rejected' && !NO_LOOKUP.has(system))) return false;
+    await this.clients.correct(this.clients.log.find((e) => e.id === id));
+    this.byHand['corrected by the author'] = (this.byHand['corrected by the author'] ?? 0) + 1;
+    return true;
+  }
+
+  async person(id, system, { state, wanted }) {
+    if (state === 'rejected' && NO_LOOKUP.has(system) && this.tried.has(`${id} ${system}`)) return false;
+    this.tried.add(`${id} ${system}`);
     if (system === 'leader-board' || state === 'delivered' || (state === 'unknown' && NO_LOOKUP.has(system))) return false;
     const at = `/api/v1/records/${id}/deliveries/${system}/`, reason = 'looked into the platform';
-    const there = this.held[system].find((r) => r.ref === id);
+    const there = this.held[system].find((r) => r.ref === id && r.revision >= Number(wanted));
     let answer;
     if (state === 'rejected' || state === 'dead') {
       answer = await this.operator.surely('POST', `${at}retry`, { reason });
@@ -141,14 +164,16 @@ class Run {
       answer = await this.operator.surely('POST', `${at}resolve`,
         there ? { action: 'delivered', number: there.number, reason } : { action: 'resend', reason });
     }
+    if (answer.status === 409) return true; // something moved it meanwhile: look again
     if (answer.status >= 300) throw new Error(`${state} ${system} ${id}: ${answer.status} ${JSON.stringify(answer.body)}`);
     this.byHand[`${state} ${system}`] = (this.byHand[`${state} ${system}`] ?? 0) + 1;
     return true;
   }
 
   async settle() {
+    this.redis = await connect(this.stack.redis); // nobody is killed any more
     await this.quiet();
-    for (let round = 0; round < ROUNDS && await this.people(); round++) await this.quiet();
+    for (let round = 0; round < ROUNDS && await this.people(round); round++) await this.quiet();
     await this.loadRecords();
     await this.loadDigests();
     note(`settled by people: ${JSON.stringify(this.byHand)}`);
@@ -171,6 +196,8 @@ class Run {
   }
 
   async stop() {
+    this.chaos?.stop();
+    this.redis?.close();
     await run(path.join(TOP, 'scripts/stack'), ['down', '--dir', this.dir]);
   }
 }

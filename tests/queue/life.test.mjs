@@ -125,6 +125,19 @@ test('u: looked up, never blindly repeated; found → d, absent → sent again',
   assert.equal(await letter(id), 'd');
 });
 
+test('a with an older revision that was found: it is updated, not made again', async () => {
+  const { id, item } = await flying();
+  await worker.settle(item, 'c', { delay: 0 });
+  await store.revise(id, 1, '{"n":2}');
+  await worker.settle(await worker.one(), 'r', { delay: 0 }); // a look that said: send again
+  const again = await worker.one();
+  assert.deepEqual([again.op, again.revision], ['create', '2']);
+  await worker.settle(again, 'u', { delay: 0 });
+  await worker.settle(await worker.one(), 'a', { revision: 1, number: 'N1' });
+  const update = await worker.one();
+  assert.deepEqual([update.op, update.has, update.number, update.revision], ['update', '1', 'N1', '2']);
+});
+
 test('u with -1 waits for a person', async () => {
   const { id, item } = await flying();
   await worker.settle(item, 'u', { delay: -1 });

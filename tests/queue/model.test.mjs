@@ -49,7 +49,7 @@ class Platform {
   look(item) {
     const held = this.held.get(item.id) ?? 0;
     if (item.of === 'withdraw') return held ? ['d', { revision: held, number: `N${held}` }] : ['a', {}];
-    return held >= Number(item.revision) ? ['d', { revision: held, number: `N${held}` }] : ['a', {}];
+    return [held >= Number(item.revision) ? 'd' : 'a', held ? { revision: held, number: `N${held}` } : {}];
   }
 }
 

@@ -194,8 +194,13 @@ static void an_older_revision_is_no_proof(void **state)
     (void)state;
     c.judged = &older;
     assert_int_equal(decide(c, YM_V_OK).letter, 'a');
+    assert_int_equal(decide(c, YM_V_OK).found, 2); /* so that it is updated, not made again */
+    c.purpose = YM_FOR_DUPLICATE;
+    assert_int_equal(decide(c, YM_V_OK).letter, 'a');
+    c.purpose = YM_FOR_LOOKUP;
     c.judged = &same;
     assert_int_equal(decide(c, YM_V_OK).letter, 'd');
+    assert_int_equal(decide(c, YM_V_OK).found, 0);
 }
 
 static void looks_again_but_not_for_ever(void **state)

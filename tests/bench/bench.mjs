@@ -51,8 +51,7 @@ async function until(what, test, limit = 20) {
 
 /* A Redis of its own for every case: same configuration, empty. */
 async function redis(name) {
-  const home = join(dir, `redis-${name}`);
-  mkdirSync(home);
+  const home = mkdtempSync(join(dir, `redis-${name}-`));
   const socket = join(home, 'redis.sock');
   const child = start(`redis-${name}`, 'redis-server', [join(top, 'config/redis.conf'), '--port', '0', '--unixsocket', socket, '--dir', home, '--daemonize', 'no', '--pidfile', join(home, 'pid'), '--maxmemory', '0']);
   const cli = (...args) => run('redis-cli', ['-s', socket, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
@@ -68,8 +67,8 @@ async function redis(name) {
 
 /* N systems alike: 25 fields, JSON over HTTP to the sink. */
 function deployment(name, redisSocket, count, sink) {
-  const home = join(dir, name);
-  mkdirSync(join(home, 'sites'), { recursive: true });
+  const home = mkdtempSync(join(dir, `${name}-`));
+  mkdirSync(join(home, 'sites'));
   mkdirSync(join(home, 'state'));
   const table = readFileSync(join(top, 'tests/bench/bench-adapter.yaml'), 'utf8');
   for (let i = 0; i < count; i++) {
@@ -88,8 +87,7 @@ function deployment(name, redisSocket, count, sink) {
 const token = () => run(join(build, 'yimen'), ['token', '--sub', 'bench', '--role', 'staff', '--area', '330106', '--org', 'bench', '--iss', 'https://yimen.test', '--aud', 'yimen', '--ttl', '24h', '--key', join(dir, 'keys/key.pem')]).trim();
 
 async function nginx(name, http, server) {
-  const home = join(dir, `nginx-${name}`);
-  mkdirSync(home);
+  const home = mkdtempSync(join(dir, `nginx-${name}-`));
   const p = await port();
   writeFileSync(join(home, 'nginx.conf'), `${process.getuid() === 0 ? 'user root;' : ''}
 load_module ${build}/nginx/ngx_http_yimen_module.so;
@@ -129,7 +127,9 @@ async function acceptCeiling() {
   const targets = Array.from({ length: 12 }, (_, i) => [`bench-${String(i).padStart(2, '0')}`, 'q']).flat();
   const text = run('redis-benchmark', ['-s', r.socket, '-c', '64', '-n', String(records * 6), '-r', '2000000000', '--csv',
     'FCALL', 'ym_accept', '1', '{s0}', benchId(), envelope, 'dispute', 'bench', 'bench', '330106',
-    `${'a'.repeat(52)}__rand_int__`, 'b'.repeat(64), '12', ...targets, '0']);
+    `__rand_int____rand_int__${'a'.repeat(40)}`, 'b'.repeat(64), '12', ...targets, '0']);
+  const made = Number(r.cli('dbsize'));
+  if (made < records * 5) throw new Error(`the ceiling's calls made only ${made} keys: they were no new records`);
   await r.stop();
   return Number(/"FCALL[^\n]*?","([\d.]+)"/.exec(text)[1]);
 }
@@ -297,7 +297,6 @@ async function main() {
   for (let i = 0; i < rounds; i++) {
     curls.push(Number(run(join(build, 'bench/bench_curl'), [`${sink.url}/x`, bodyFile, String(records * 12), '64'])));
     delivers.push(await deliver(sink.url));
-    for (const name of ['redis-deliver', 'deliver']) rmSync(join(dir, name), { recursive: true, force: true });
     say(`deliver round ${i + 1}: bare curl_multi ${curls.at(-1).toFixed(0)}/s, yimen ${delivers.at(-1).toFixed(0)}/s`);
   }
   figures.curl_per_s = Math.round(median(curls));

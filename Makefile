@@ -89,11 +89,21 @@ unit: $(UNIT_BIN)
 asan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SAN="-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined" unit
 
-# Fuzz targets are built whole with clang: library objects need coverage instrumentation as well.
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(CORE_SRC) $(ADAP_SRC)
+# Fuzz targets are linked with clang against objects that carry coverage and sanitizers themselves.
+FUZZ_OBJ := $(CORE_SRC:%.c=$(BUILD)/fuzzobj/%.o) $(ADAP_SRC:%.c=$(BUILD)/fuzzobj/%.o)
+FUZZC     = $(CLANG) $(STD) -O1 -g $(INC) $(PCFLAGS)
+
+$(BUILD)/fuzzobj/%.o: %.c
+	@mkdir -p $(@D)
+	@$(FUZZC) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
+
+.SECONDARY: $(FUZZ_OBJ)
+-include $(FUZZ_OBJ:.o=.d)
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_OBJ)
 	@mkdir -p $(@D)
 	@echo "  FUZZ  $<"
-	@$(CLANG) $(STD) -O1 -g $(INC) $(PCFLAGS) -fsanitize=fuzzer,address,undefined $< $(CORE_SRC) $(ADAP_SRC) $(ALIBS) $(LIBS) -o $@
+	@$(FUZZC) -fsanitize=fuzzer,address,undefined $< $(FUZZ_OBJ) $(ALIBS) $(LIBS) -o $@
 
 fuzz: $(FUZZ_BIN)
 	@scripts/fuzz $(BUILD)/fuzz $(FUZZ_SECONDS)

@@ -3,6 +3,8 @@
  */
 #include "ym_csv.h"
 
+#include "ym_slurp.h"
+
 #include "ym_json.h"
 
 #include <errno.h>
@@ -208,29 +210,13 @@ ym_status ym_csv_parse(struct ym_str text, const char *name, struct ym_arena *a,
 ym_status ym_csv_file(const char *path, struct ym_arena *a, struct ym_csv *ret, struct ym_err *err)
 {
     struct ym_buf text;
-    char chunk[4096];
-    size_t n;
     ym_status rc;
-    FILE *f = fopen(path, "rbe");
 
-    if (f == NULL) {
-        return ym_err_at(err, errno == ENOENT ? YM_ENOTFOUND : YM_EIO, path, 0, 0,
-                         "cannot be opened: %s", strerror(errno));
-    }
     ym_buf_init(&text, YM_CSV_BYTES);
-    do {
-        n = fread(chunk, 1, sizeof(chunk), f);
-        rc = ym_buf_add(&text, chunk, n);
-    } while (n == sizeof(chunk) && rc == YM_OK);
-    if (rc != YM_OK) {
-        (void)ym_err_at(err, rc, path, 0, 0, "%s",
-                        rc == YM_ETOOBIG ? "the file is larger than 8 MiB" : "out of memory");
-    } else if (ferror(f)) {
-        rc = ym_err_at(err, YM_EIO, path, 0, 0, "cannot be read; is it a regular file?");
-    } else {
+    rc = ym_slurp(path, &text, err);
+    if (rc == YM_OK) {
         rc = ym_csv_parse(ym_buf_str(&text), path, a, ret, err);
     }
-    (void)fclose(f);
     ym_buf_clear(&text);
     return rc;
 }

@@ -3,6 +3,8 @@
  */
 #include "ym_yaml.h"
 
+#include "ym_slurp.h"
+
 #include "ym_buf.h"
 
 #include <errno.h>
@@ -301,29 +303,13 @@ ym_status ym_yaml_file(const char *path, struct ym_arena *a, struct ym_yaml **re
                        struct ym_err *err)
 {
     struct ym_buf text;
-    ym_status rc = YM_OK;
-    char chunk[4096];
-    size_t n;
-    FILE *f = fopen(path, "rbe");
+    ym_status rc;
 
-    if (f == NULL) {
-        return ym_err_at(err, errno == ENOENT ? YM_ENOTFOUND : YM_EIO, path, 0, 0,
-                         "cannot be opened: %s", strerror(errno));
-    }
     ym_buf_init(&text, YM_YAML_BYTES);
-    do {
-        n = fread(chunk, 1, sizeof(chunk), f);
-        rc = ym_buf_add(&text, chunk, n);
-    } while (n == sizeof(chunk) && rc == YM_OK);
-    if (rc != YM_OK) {
-        (void)ym_err_at(err, rc, path, 0, 0, "%s",
-                        rc == YM_ETOOBIG ? "the file is larger than 1 MiB" : "out of memory");
-    } else if (ferror(f)) {
-        rc = ym_err_at(err, YM_EIO, path, 0, 0, "cannot be read; is it a regular file?");
-    } else {
+    rc = ym_slurp(path, &text, err);
+    if (rc == YM_OK) {
         rc = ym_yaml_parse(ym_buf_str(&text), path, a, ret, err);
     }
-    (void)fclose(f);
     ym_buf_clear(&text);
     return rc;
 }

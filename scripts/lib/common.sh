@@ -16,7 +16,11 @@ as_root() {
 packages_build="gcc libc6-dev make pkg-config nginx-light nginx-dev libhiredis-dev libjansson-dev
   libjwt-dev libyaml-dev libcurl4-openssl-dev libxml2-dev unixodbc-dev libpcre2-dev libssl-dev"
 packages_run="nginx-light redis-server redis-tools odbc-mariadb"
-packages_lab="nodejs npm mariadb-server openssh-server openssh-client"
+packages_lab="mariadb-server openssh-server openssh-client"
+# A Node that came from elsewhere brings its own npm, which Debian's package would conflict with.
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+  packages_lab="$packages_lab nodejs npm"
+fi
 packages_test="clang libcmocka-dev pmccabe codespell shellcheck git
   postgresql odbc-postgresql vsftpd libtest-json-schema-acceptance-perl dpkg-dev procps curl valgrind"
 

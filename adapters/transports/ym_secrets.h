@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Secrets come by reference: `file:/path` (mode 0600 or stricter) or `env:NAME`. Values are wiped
- * at close and never printed.
+ * The secrets of one system, each by reference (ym_secret.h). Values are wiped at close and never
+ * printed.
  */
 #ifndef YM_SECRETS_H
 #define YM_SECRETS_H
 
 #include "ym_adapter.h"
+#include "ym_secret.h"
 
 struct ym_secrets;
 
@@ -15,8 +16,5 @@ void ym_secrets_close(struct ym_secrets *s); /* accepts NULL */
 
 /* NULL when there is none. Borrowed. */
 const char *ym_secret(const struct ym_secrets *s, const char *name);
-
-/* One reference on its own (redis_password, JWT key). *ret is malloc; wipe and free it. */
-ym_status ym_secret_resolve(const char *reference, char **ret, struct ym_err *err);
 
 #endif

@@ -10,11 +10,11 @@ WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
 STD     := -std=c11 -D_GNU_SOURCE -fPIC
 SAN     :=
 INC     := -Icore -Iadapters/mapping -Iadapters/transports -Iadapters/dispatcher
-PKGS    := jansson yaml-0.1 libcrypto libpcre2-8
-APKGS   := libcurl libxml-2.0 hiredis libjwt
+PKGS    := jansson yaml-0.1 libcrypto libpcre2-8 libxml-2.0
+APKGS   := libcurl hiredis libjwt
 PCFLAGS := $(shell pkg-config --cflags jansson yaml-0.1 libcrypto libpcre2-8 libcurl libxml-2.0 2>/dev/null)
-LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
-ALIBS   := $(shell pkg-config --libs libcurl libxml-2.0 libjwt 2>/dev/null) -lhiredis -lodbc
+LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lunistring
+ALIBS   := $(shell pkg-config --libs libcurl libjwt 2>/dev/null) -lhiredis -lodbc
 ALLC     = $(STD) $(WARN) $(CFLAGS) $(SAN) $(INC) $(PCFLAGS)
 
 CORE_SRC := $(sort $(wildcard core/*.c))
@@ -74,8 +74,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libym_adapters.a $(BUILD)/libym_core.a
 
 # --- transports' probe: a program that lets tests/adapters/transports.test.mjs drive one transport.
 # Built with sanitizers from the sources it needs, so that a leak or a bad access fails the test.
-PROBE_SRC := tests/adapters/transport_probe.c $(wildcard adapters/transports/*.c) \
-             adapters/mapping/ym_html.c adapters/mapping/ym_doc.c $(CORE_SRC)
+PROBE_SRC := tests/adapters/transport_probe.c $(wildcard adapters/transports/*.c) $(CORE_SRC)
 $(BUILD)/tests/transport_probe: $(PROBE_SRC) $(wildcard core/*.h adapters/*/*.h)
 	@mkdir -p $(@D)
 	@echo "  PROBE $@"

@@ -14,7 +14,7 @@ as_root() {
 
 # What each job needs. Without recommended packages, so that a small container stays small.
 packages_build="gcc libc6-dev make pkg-config nginx-light nginx-dev libhiredis-dev libjansson-dev
-  libjwt-dev libyaml-dev libcurl4-openssl-dev libxml2-dev unixodbc-dev libpcre2-dev libssl-dev"
+  libjwt-dev libyaml-dev libcurl4-openssl-dev libxml2-dev unixodbc-dev libpcre2-dev libssl-dev libunistring-dev"
 packages_run="nginx-light redis-server redis-tools odbc-mariadb"
 packages_lab="mariadb-server openssh-server openssh-client"
 # A Node that came from elsewhere brings its own npm, which Debian's package would conflict with.

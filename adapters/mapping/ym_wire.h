@@ -7,6 +7,7 @@
 
 #include "ym_adapter.h"
 #include "ym_buf.h"
+#include "ym_pair.h"
 
 enum ym_wire_kind {
     YM_WIRE_HTTP, /* method, url, headers, body (http and soap) */
@@ -14,10 +15,6 @@ enum ym_wire_kind {
     YM_WIRE_SQL,  /* statements with bound parameters, one transaction */
     YM_WIRE_FILE, /* name, content, done-file */
     YM_WIRE_CARD  /* hand-off: rows of label and text */
-};
-
-struct ym_pair {
-    const char *name, *value;
 };
 
 /* One SQL statement; parameters are text bound in order, NULL = SQL NULL. */

@@ -5,7 +5,10 @@
 #ifndef YM_HTML_H
 #define YM_HTML_H
 
-#include "ym_wire.h"
+#include "ym_arena.h"
+#include "ym_buf.h"
+#include "ym_err.h"
+#include "ym_pair.h"
 
 struct ym_html_form {
     const char *action;  /* resolved against the page's URL; same host or refused by the caller */

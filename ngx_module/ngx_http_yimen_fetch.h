@@ -31,8 +31,9 @@ typedef struct {
     const char                   *password;
     const char                   *ca;           /* PEM file; NULL: system's */
     const char                   *unix_socket;  /* NULL: TCP */
-    const char *const            *cookies;      /* Netscape lines, or NULL: */
-    unsigned                      jar:1;        /* no cookie at all */
+    const char *const            *cookies;      /* Netscape lines, NULL ends */
+    unsigned                      jar:1;        /* keep a jar, even an empty
+                                                   one; else no cookie at all */
     unsigned                      inside:1;     /* private addresses too */
     ngx_msec_t                    timeout;      /* in all; 0 = 10 s */
     size_t                        max_body;     /* decoded; 0 = 1 MiB */

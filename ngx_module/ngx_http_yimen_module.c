@@ -2,6 +2,7 @@
  * Yimen's nginx module: directives and the life of a worker.  No logic here.
  */
 #include "ngx_http_yimen_auth.h"
+#include "ngx_http_yimen_fetch.h"
 #include "ngx_http_yimen_module.h"
 
 
@@ -115,7 +116,7 @@ ngx_http_yimen_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_http_yimen_fetch_open(cycle->log);
 }
 
 
@@ -126,6 +127,7 @@ ngx_http_yimen_exit_process(ngx_cycle_t *cycle)
 
     w = &ngx_http_yimen_worker;
 
+    ngx_http_yimen_fetch_close();
     ngx_http_yimen_redis_close(w->redis);
     ngx_http_yimen_tokens_close(w->tokens);
 

@@ -14,6 +14,9 @@ typedef struct {
 
 static void ngx_http_yimen_problem_open(ngx_http_yimen_ctx_t *ctx,
     ngx_http_yimen_problem_e kind, const char *zh, const char *en);
+static void ngx_http_yimen_problem_head(ngx_http_yimen_problem_e kind,
+    enum ym_lang lang, struct ym_str instance, const char *zh, const char *en,
+    struct ym_buf *out);
 static void ngx_http_yimen_problem_close(ngx_http_yimen_ctx_t *ctx,
     ngx_http_yimen_problem_e kind);
 static void ngx_http_yimen_problem_entry(ngx_http_yimen_ctx_t *ctx,
@@ -46,6 +49,8 @@ static const ngx_http_yimen_problem_row_t  ngx_http_yimen_problems[] = {
     { 422, "key-reused", "该 Idempotency-Key 已用于其他内容",
       "The Idempotency-Key was used for other content" },
     { 428, "precondition-required", "需要 If-Match", "If-Match is needed" },
+    { 429, "too-many-requests", "请求过于频繁,请稍后重试",
+      "Too many requests: try again later" },
     { 500, "internal", "系统内部错误", "Internal error" },
     { 503, "unavailable", "系统暂时不可用,请稍后重试",
       "Temporarily unavailable: try again soon" },
@@ -190,17 +195,28 @@ static void
 ngx_http_yimen_problem_open(ngx_http_yimen_ctx_t *ctx,
     ngx_http_yimen_problem_e kind, const char *zh, const char *en)
 {
+    struct ym_str  instance;
+
+    ym_buf_clear(&ctx->out);
+    ym_buf_init(&ctx->out, NGX_HTTP_YIMEN_ANSWER_BYTES);
+
+    instance.p = (char *) ctx->request->uri.data;
+    instance.n = ctx->request->uri.len;
+
+    ngx_http_yimen_problem_head(kind, ctx->lang, instance, zh, en, &ctx->out);
+}
+
+
+static void
+ngx_http_yimen_problem_head(ngx_http_yimen_problem_e kind, enum ym_lang lang,
+    struct ym_str instance, const char *zh, const char *en, struct ym_buf *out)
+{
     const char                          *title, *detail;
-    struct ym_buf                       *out;
     const ngx_http_yimen_problem_row_t  *row;
 
-    out = &ctx->out;
     row = &ngx_http_yimen_problems[kind];
-    title = (ctx->lang == YM_EN) ? row->title_en : row->title_zh;
-    detail = (ctx->lang == YM_EN) ? en : zh;
-
-    ym_buf_clear(out);
-    ym_buf_init(out, NGX_HTTP_YIMEN_ANSWER_BYTES);
+    title = (lang == YM_EN) ? row->title_en : row->title_zh;
+    detail = (lang == YM_EN) ? en : zh;
 
     ym_buf_adds(out, "{\"type\":\"urn:yimen:problem:");
     ym_buf_adds(out, row->word);
@@ -214,8 +230,23 @@ ngx_http_yimen_problem_open(ngx_http_yimen_ctx_t *ctx,
     }
 
     ym_buf_adds(out, ",\"instance\":");
-    ym_buf_add_json(out, (struct ym_str){ (char *) ctx->request->uri.data,
-                                          ctx->request->uri.len });
+    ym_buf_add_json(out, instance);
+}
+
+
+void
+ngx_http_yimen_problem_text(ngx_http_yimen_problem_e kind, enum ym_lang lang,
+    struct ym_str instance, const char *zh, const char *en, struct ym_buf *out)
+{
+    ngx_http_yimen_problem_head(kind, lang, instance, zh, en, out);
+    ym_buf_adds(out, "}\n");
+}
+
+
+ngx_uint_t
+ngx_http_yimen_problem_status(ngx_http_yimen_problem_e kind)
+{
+    return ngx_http_yimen_problems[kind].status;
 }
 
 

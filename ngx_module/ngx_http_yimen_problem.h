@@ -28,6 +28,7 @@ typedef enum {
     NGX_HTTP_YIMEN_P_INVALID,
     NGX_HTTP_YIMEN_P_KEY_REUSED,
     NGX_HTTP_YIMEN_P_PRECONDITION,
+    NGX_HTTP_YIMEN_P_TOO_MANY,
     NGX_HTTP_YIMEN_P_INTERNAL,
     NGX_HTTP_YIMEN_P_UNAVAILABLE,
     NGX_HTTP_YIMEN_P_FULL,
@@ -45,6 +46,15 @@ void ngx_http_yimen_problem(struct ngx_http_yimen_ctx_s *ctx,
 void ngx_http_yimen_problem_at(struct ngx_http_yimen_ctx_s *ctx,
     ngx_http_yimen_problem_e kind, const char *pointer, const char *code,
     const char *zh, const char *en);
+
+/*
+ * For requests that are not the API's: writes the same text into out (opened
+ * and closed), or says the status of a kind.
+ */
+void ngx_http_yimen_problem_text(ngx_http_yimen_problem_e kind,
+    enum ym_lang lang, struct ym_str instance, const char *zh, const char *en,
+    struct ym_buf *out);
+ngx_uint_t ngx_http_yimen_problem_status(ngx_http_yimen_problem_e kind);
 
 /* 422 with every problem of the check; prefix: where `data` is ("/data") */
 void ngx_http_yimen_problem_check(struct ngx_http_yimen_ctx_s *ctx,

@@ -139,6 +139,7 @@ static ym_status set_folder(struct ym_link *l, struct ym_err *err)
 static void file_close(struct ym_link *l)
 {
     if (l != NULL) {
+        ym_file_hang_up(l);
         curl_easy_cleanup(l->easy);
         ym_arena_close(l->arena);
     }
@@ -250,7 +251,8 @@ static enum compared compare(struct ym_link *l, const char *path, struct ym_str 
     enum ym_file_result how;
     enum compared what;
 
-    ym_buf_init(&old, content.n + 1);
+    /* A transfer broken off costs the connection, so another content may well be longer. */
+    ym_buf_init(&old, content.n + (size_t)l->settings.max_file);
     how = l->place->get(l, path, &old);
     if (how == YM_FILE_DONE) {
         what = ym_str_eq(ym_buf_str(&old), content) ? COMPARED_SAME : COMPARED_OTHER;

@@ -47,4 +47,6 @@ struct ym_file_place {
 
 extern const struct ym_file_place ym_file_local, ym_file_remote;
 
+void ym_file_hang_up(struct ym_link *l); /* the connection is not used again */
+
 #endif

@@ -303,6 +303,11 @@ test('file: SFTP on a real sshd', async (t) => {
     assert.equal((await probe.send(look('in/none'))).stage, 'absent');
     assert.equal((await probe.send(file('first.csv', 'x'))).sent, 'replied');
     assert.equal((await probe.send(look('in/first.csv'))).stage, 'file:0');
+    /* Empty files, also one after the other: curl takes them for a lost connection. */
+    for (const name of ['in/first.csv.done', 'in/first.csv', 'in/first.csv.done', 'in/first.csv.done', 'in/first.csv']) {
+        const facts = await probe.send(look('in/none', name));
+        assert.deepEqual([facts.sent, facts.stage, facts.body], ['replied', 'file:1', name.endsWith('.done') ? '' : 'x'], facts.problem);
+    }
     assert.equal(readFileSync(join(dir, 'sshd.log'), 'utf8').match(/Accepted publickey/g).length, 1, 'one connection serves all');
     for (const f of readdirSync(join(home, 'in'))) rmSync(join(home, 'in', f));
     await fileLife(probe, home);

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one way to the gateway: cookie session, problem details (RFC 9457) as errors, no retry here.
+
+export interface ProblemEntry {
+  pointer: string;
+  code: string;
+  message: string;
+  systems?: string[];
+}
+
+export interface ProblemBody {
+  type?: string;
+  title?: string;
+  detail?: string;
+  status: number;
+  instance?: string;
+  errors?: ProblemEntry[];
+}
+
+/** What the gateway refused, in the words it gave. */
+export class Problem extends Error {
+  constructor(readonly body: ProblemBody, readonly retryAfter?: number) {
+    super(body.detail ?? body.title ?? `HTTP ${body.status}`);
+    this.name = 'Problem';
+  }
+
+  get status(): number { return this.body.status; }
+  get errors(): ProblemEntry[] { return this.body.errors ?? []; }
+}
+
+/** There was no answer at all: no signal, or the gateway is away. */
+export class Offline extends Error {
+  constructor() {
+    super('offline');
+    this.name = 'Offline';
+  }
+}
+
+export interface Answer<T> {
+  data: T;
+  status: number;
+  etag: string | null;
+  headers: Headers;
+}
+
+export interface CallOptions {
+  query?: Record<string, string | number | boolean | undefined>;
+  body?: unknown;
+  type?: string;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+}
+
+let language = 'zh-CN';
+let onSignedOut: () => void = () => undefined;
+let csrf = '';
+
+export function setLanguage(tag: string): void { language = tag; }
+export function setCsrf(token: string): void { csrf = token; }
+export function whenSignedOut(run: () => void): void { onSignedOut = run; }
+
+function address(path: string, query: CallOptions['query']): string {
+  const q = new URLSearchParams();
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value !== undefined && value !== '') q.set(name, String(value));
+  }
+  const text = q.toString();
+  return `/api/v1${path}${text ? `?${text}` : ''}`;
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  const after = Number(response.headers.get('Retry-After') ?? '');
+  const body = await response.json().catch(() => ({})) as Partial<ProblemBody>;
+  return new Problem({ ...body, status: response.status }, Number.isFinite(after) && after > 0 ? after : undefined);
+}
+
+export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<Answer<T>> {
+  const headers: Record<string, string> = { Accept: 'application/json', 'Accept-Language': language, ...options.headers };
+  if (options.body !== undefined) headers['Content-Type'] = options.type ?? 'application/json';
+  if (method !== 'GET' && csrf) headers['X-Yimen-CSRF'] = csrf;
+  let response: Response;
+  try {
+    response = await fetch(address(path, options.query), {
+      method,
+      headers,
+      credentials: 'same-origin',
+      cache: 'no-store',
+      body: options.body === undefined ? null : JSON.stringify(options.body),
+      signal: options.signal ?? null,
+    });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw new Offline();
+  }
+  if (!response.ok) {
+    const problem = await problemOf(response);
+    if (problem.status === 401) onSignedOut();
+    throw problem;
+  }
+  const data = response.status === 204 ? undefined : await response.json();
+  return { data: data as T, status: response.status, etag: response.headers.get('ETag'), headers: response.headers };
+}
+
+export const get = <T>(path: string, query?: CallOptions['query'], signal?: AbortSignal): Promise<T> =>
+  call<T>('GET', path, { query, signal }).then((a) => a.data);

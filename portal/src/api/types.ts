@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the API answers (docs/api.md, /api/v1/openapi.json).
+
+export type Role = 'staff' | 'supervisor' | 'operator' | 'auditor' | 'admin';
+
+export interface Words { zh: string; en?: string }
+
+export interface Me {
+  subject: string;
+  name?: string;
+  login?: string;
+  org?: string;
+  area?: string;
+  roles: Role[];
+  provider?: string;
+  csrf?: string;
+  session?: { id: string; created_at: string; expires_at: string };
+}
+
+export type DeliveryState =
+  | 'queued' | 'sending' | 'delivered' | 'retrying' | 'held' | 'unknown'
+  | 'rejected' | 'dead' | 'handoff' | 'withdrawn';
+
+export interface DeliveryProblem {
+  code?: string;
+  message?: string;
+  field?: string;
+  at?: number;
+}
+
+export interface Delivery {
+  state: DeliveryState;
+  revision: number;
+  wanted: number;
+  number: string | null;
+  digest?: string;
+  attempts: number;
+  next_attempt: string | null;
+  problem: DeliveryProblem | null;
+}
+
+export interface YimenRecord {
+  id: string;
+  type: string;
+  revision: number;
+  data: Record<string, unknown>;
+  owner: string;
+  org: string;
+  area: string;
+  created_at: string;
+  updated_at: string;
+  withdrawn_at: string | null;
+  masked?: boolean;
+  targets: string[];
+  deliveries: Record<string, Delivery>;
+}
+
+export interface Page<T> { items: T[]; next?: string | null }
+
+export interface TypeName { name: string; title: Words }
+
+export interface Code { code: string; label: string; label_en?: string; parent?: string }
+
+export interface SystemStatus {
+  id: string;
+  title: Words;
+  enabled: boolean;
+  transport: string;
+  takes: string[];
+  verified: string;
+  health: string;
+  paused: { by?: string; at?: string; reason?: string } | null;
+  breaker: string;
+  until: string | null;
+  last_ok: string | null;
+  last_beat: string | null;
+  problem: DeliveryProblem | null;
+  depth: number;
+  oldest_at: string | null;
+  counts: Record<string, number>;
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+export default {
+  app: { name: 'Yimen', slogan: 'Sign in once, file once, delivered everywhere' },
+  nav: { home: 'Home', records: 'My records', file: 'File', console: 'Operations', skip: 'Skip to content', menu: 'Menu', main: 'Main navigation' },
+  who: { signIn: 'Sign in', signOut: 'Sign out', expired: 'Your session has ended, please sign in again. Your draft is kept on this device.', password: 'Change password', sessions: 'My sessions' },
+  settings: { care: 'Care mode', language: 'Language', chinese: '中文', english: 'English' },
+  state: {
+    queued: 'Waiting', sending: 'Sending', delivered: 'Delivered', retrying: 'Retrying later', held: 'On hold',
+    unknown: 'To be verified', rejected: 'Refused', dead: 'Failed', handoff: 'To be entered by hand', withdrawn: 'Withdrawn',
+  },
+  act: { retry: 'Retry', cancel: 'Cancel', confirm: 'OK', close: 'Close', back: 'Back', save: 'Save', more: 'More', copy: 'Copy', copied: 'Copied', reload: 'Reload' },
+  say: { loading: 'Loading…', empty: 'Nothing here', offline: 'No network. What you fill in is kept on this device and filed when the network is back.', failed: 'Something went wrong', tryAgain: 'Please try again later.', errorId: 'Error id' },
+  home: {
+    hello: 'Hello, {name}', apps: 'My applications', needs: 'Needs you', nothing: 'Nothing needs you', recent: 'Recent records', all: 'Show all',
+    fileOne: 'File: {type}', drafts: 'Drafts', open: 'Open',
+  },
+};

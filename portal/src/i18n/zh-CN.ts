@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+import common from './zh/common';
+import records from './zh/records';
+import form from './zh/form';
+import ops from './zh/ops';
+
+const messages = { ...common, records, form, ops };
+
+export type Messages = typeof messages;
+export default messages;

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every page; those of operations are loaded only where they are used.
+import { createRouter, createWebHistory } from 'vue-router';
+import { isKnown, loadMe, me, signIn } from '@/state/session';
+
+export const router = createRouter({
+  history: createWebHistory(),
+  routes: [
+    { path: '/', name: 'home', component: () => import('@/home/HomePage.vue') },
+    { path: '/:unknown(.*)*', name: 'nowhere', component: () => import('@/ui/NowherePage.vue') },
+  ],
+  scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+});
+
+router.beforeEach(async () => {
+  if (!isKnown.value) await loadMe().catch(() => null);
+  if (me.value === null && navigator.onLine) {
+    signIn();
+    return false;
+  }
+  return true;
+});

@@ -367,6 +367,16 @@ void ym_jwks_close(struct ym_jwks *k)
     ym_arena_close(k->arena);
 }
 
+bool ym_jwks_has(const struct ym_jwks *keys, const char *kid)
+{
+    for (size_t i = 0; i < keys->count; i++) {
+        if (keys->keys[i].kid != NULL && strcmp(keys->keys[i].kid, kid) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- the token's form ---- */
 
 struct parts {
@@ -419,11 +429,13 @@ static json_t *segment_json(struct ym_str segment)
     return root;
 }
 
-static bool typ_allowed(const json_t *header)
+static bool typ_allowed(const json_t *header, const struct ym_jwt_rules *rules)
 {
+    static const char *const access[] = {"JWT", "at+jwt", NULL};
+    const char *const *types = rules->types != NULL ? rules->types : access;
     const json_t *typ = json_object_get(header, "typ");
     if (typ == NULL) {
-        return true;
+        return !rules->typ_needed;
     }
     const char *text = json_string_value(typ);
     if (text == NULL) {
@@ -432,7 +444,10 @@ static bool typ_allowed(const json_t *header)
     if (strncasecmp(text, "application/", 12) == 0) {
         text += 12;
     }
-    return strcasecmp(text, "JWT") == 0 || strcasecmp(text, "at+jwt") == 0;
+    while (*types != NULL && strcasecmp(text, *types) != 0) {
+        types++;
+    }
+    return *types != NULL;
 }
 
 /*
@@ -448,7 +463,7 @@ static ym_status header_check(const json_t *header, const struct ym_jwt_rules *r
             return ym_err_set(err, YM_EAUTH, "the token's header has %s", refused[i]);
         }
     }
-    if (!typ_allowed(header)) {
+    if (!typ_allowed(header, rules)) {
         return ym_err_set(err, YM_EAUTH, "the token is of another type");
     }
     const char *name = ym_json_str(header, "alg");
@@ -585,11 +600,12 @@ static int numeric_date(const json_t *claims, const char *name, int64_t *ret_ms)
     return 1;
 }
 
-static ym_status times_check(const json_t *claims, int64_t skew_ms, int64_t now_ms,
+static ym_status times_check(const json_t *claims, const struct ym_jwt_rules *rules, int64_t now_ms,
                              struct ym_err *err)
 {
-    int64_t exp = 0, nbf = 0, iat = 0;
-    if (numeric_date(claims, "exp", &exp) != 1) {
+    int64_t exp = INT64_MAX / 2, nbf = 0, iat = 0, skew_ms = rules->skew_ms;
+    int found = numeric_date(claims, "exp", &exp);
+    if (found < 0 || (found == 0 && !rules->exp_missing_ok)) {
         return ym_err_set(err, YM_EAUTH, "the token has no valid exp");
     }
     if (now_ms >= exp + skew_ms) {
@@ -639,7 +655,17 @@ static ym_status claims_check(const json_t *claims, const struct ym_jwt_rules *r
     if (json_object_get(claims, "cnf") != NULL) {
         return ym_err_set(err, YM_EAUTH, "the token is bound to a key");
     }
-    return times_check(claims, rules->skew_ms, now_ms, err);
+    return times_check(claims, rules, now_ms, err);
+}
+
+ym_status ym_jwt_header(struct ym_str token, json_t **ret)
+{
+    struct parts parts;
+    if (token.n > YM_JWT_BYTES || !split(token, &parts)) {
+        return YM_EAUTH;
+    }
+    *ret = segment_json(parts.header);
+    return *ret != NULL ? YM_OK : YM_EAUTH;
 }
 
 ym_status ym_jwt_verify(struct ym_str token, const struct ym_jwks *keys,

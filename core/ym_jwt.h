@@ -9,25 +9,39 @@
 #include "ym_err.h"
 #include "ym_json.h"
 
-#define YM_JWT_BYTES 8192      /* longest token accepted */
+#define YM_JWT_BYTES 8192 /* longest token accepted */
 #define YM_JWKS_BYTES (256u << 10)
-#define YM_JWKS_KEYS 100       /* more are refused */
+#define YM_JWKS_KEYS 100 /* more are refused */
 
 struct ym_jwks; /* immutable once loaded */
 
 /* JWK set from text (RFC 7517): RSA 2048–16384, EC P-256/P-384, OKP Ed25519, oct only when allow_oct. */
-ym_status ym_jwks_load(struct ym_str text, bool allow_oct, struct ym_jwks **ret, struct ym_err *err);
-void      ym_jwks_close(struct ym_jwks *k); /* accepts NULL */
+ym_status ym_jwks_load(struct ym_str text, bool allow_oct, struct ym_jwks **ret,
+                       struct ym_err *err);
+void ym_jwks_close(struct ym_jwks *k); /* accepts NULL */
 
 struct ym_jwt_rules {
-    const char *const *algorithms; /* allow-list, NULL-terminated: "RS256", "ES256", "EdDSA", "HS256" … */
-    const char        *issuer;     /* exact; NULL = not checked (tests only) */
-    const char        *audience;   /* must be it or contain it */
-    int64_t            skew_ms;
+    const char *const
+        *algorithms;      /* allow-list, NULL-terminated: "RS256", "ES256", "EdDSA", "HS256" … */
+    const char *issuer;   /* exact; NULL = not checked (tests only) */
+    const char *audience; /* must be it or contain it */
+    int64_t skew_ms;
+    const char *const *types; /* `typ` allowed, NULL-terminated; NULL = JWT, at+jwt */
+    bool typ_needed;          /* a token without `typ` is refused */
+    bool exp_missing_ok;      /* logout tokens of before 2022 have none */
 };
 
 /*
- * Checks form, signature, iss, aud, exp, nbf, iat, crit, typ (JWT or at+jwt). YM_EAUTH with a reason
+ * The header of a token, nothing of it verified: to choose keys by, never to decide by. *ret is a
+ * new reference.
+ */
+ym_status ym_jwt_header(struct ym_str token, json_t **ret);
+
+/* True when the set has a key of that name. */
+bool ym_jwks_has(const struct ym_jwks *keys, const char *kid);
+
+/*
+ * Checks form, signature, iss, aud, exp, nbf, iat, crit, typ. YM_EAUTH with a reason
  * in err that names no part of the token. *ret_claims is a new reference.
  */
 ym_status ym_jwt_verify(struct ym_str token, const struct ym_jwks *keys,

@@ -30,7 +30,8 @@ static struct ym_jwks *keys(void)
 static void verify(struct ym_str token)
 {
     static const char *const algorithms[] = {"HS256", "ES256", "RS256", "EdDSA", NULL};
-    static const struct ym_jwt_rules rules = {algorithms, NULL, "a", 30000};
+    static const struct ym_jwt_rules rules = {
+        .algorithms = algorithms, .audience = "a", .skew_ms = 30000};
     struct ym_err err;
     json_t *claims = NULL;
     if (ym_jwt_verify(token, keys(), &rules, 1700000000000, &claims, &err) == YM_OK) {

@@ -83,7 +83,8 @@ static const char *hs_reason(const char *header, const char *claims,
 
 #define HEADER "{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"h\"}"
 #define GOOD "{\"iss\":\"i\",\"aud\":\"a\",\"sub\":\"s\",\"exp\":1700000600}"
-static const struct ym_jwt_rules strict = {all, "i", "a", 30000};
+static const struct ym_jwt_rules strict = {
+    .algorithms = all, .issuer = "i", .audience = "a", .skew_ms = 30000};
 
 static void rfc_vectors(void **state)
 {
@@ -119,7 +120,7 @@ static void rfc_vectors(void **state)
          "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg",
          "the token's claims are no JSON object"},
     };
-    const struct ym_jwt_rules rules = {all, "joe", NULL, 0};
+    const struct ym_jwt_rules rules = {.algorithms = all, .issuer = "joe"};
     (void)state;
     for (size_t i = 0; i < YM_COUNT(cases); i++) {
         char set_text[2048], token[4096];
@@ -432,7 +433,7 @@ static void asymmetric(void **state)
 {
     char rsa_jwk[2048], ec_jwk[512], text[8192];
     EVP_PKEY *rsa = EVP_RSA_gen(2048), *ec = EVP_EC_gen("P-256"), *other = EVP_RSA_gen(2048);
-    const struct ym_jwt_rules rs = {only_rs, "i", "a", 0};
+    const struct ym_jwt_rules rs = {.algorithms = only_rs, .issuer = "i", .audience = "a"};
     (void)state;
     jwk_of(rsa, true, rsa_jwk, sizeof(rsa_jwk));
     jwk_of(ec, false, ec_jwk, sizeof(ec_jwk));

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Lines of the chain of evidence: written, taken apart, verified.
+ */
+#include "ym_chain.h"
+#include "ym_codec.h"
+#include "ym_conf.h"
+
+#define MAC_HEX (YM_CHAIN_MAC - 1)
+#define LABEL "audit"
+
+static const char seq_key[] = "{\"seq\":";
+static const char prev_key[] = ",\"prev\":\"";
+static const char mac_key[] = ",\"mac\":\"";
+
+static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
+
+static ym_status mac_of(const struct ym_ring *ring, struct ym_str text, char out[YM_CHAIN_MAC])
+{
+    return ring != NULL ? ym_ring_digest(ring, LABEL, text, out) : ym_sha256_hex(text, out);
+}
+
+ym_status ym_chain_add(struct ym_chain *c, const struct ym_ring *ring, struct ym_str members,
+                       struct ym_buf *out)
+{
+    size_t from = out->n;
+    char mac[YM_CHAIN_MAC];
+    ym_status rc;
+
+    ym_buf_addf(out, "%s%lld%s%s\",", seq_key, (long long)c->seq + 1, prev_key,
+                c->mac[0] != '\0' ? c->mac : zeros);
+    rc = ym_buf_add(out, members.p, members.n);
+    if (rc == YM_OK) {
+        rc = mac_of(ring, (struct ym_str){out->p + from, out->n - from}, mac);
+    }
+    if (rc == YM_OK) {
+        rc = ym_buf_addf(out, "%s%s\"}\n", mac_key, mac);
+    }
+    if (rc == YM_OK) {
+        c->seq++;
+        memcpy(c->mac, mac, sizeof(mac));
+    }
+    return rc;
+}
+
+static bool hex64(const char *p)
+{
+    for (size_t i = 0; i < MAC_HEX; i++) {
+        if (!((p[i] >= '0' && p[i] <= '9') || (p[i] >= 'a' && p[i] <= 'f'))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Takes key off the front of *s. */
+static bool take(struct ym_str *s, const char *key)
+{
+    size_t n = strlen(key);
+
+    if (s->n < n || memcmp(s->p, key, n) != 0) {
+        return false;
+    }
+    s->p += n;
+    s->n -= n;
+    return true;
+}
+
+bool ym_chain_split(struct ym_str line, struct ym_chain_line *ret)
+{
+    const size_t tail = sizeof(mac_key) - 1 + MAC_HEX + 2; /* ,"mac":"…"} */
+    struct ym_str s = line, digits;
+    size_t n = 0;
+
+    if (line.n < tail || line.n > YM_CHAIN_LINE_MAX || !take(&s, seq_key)) {
+        return false;
+    }
+    while (n < s.n && s.p[n] >= '0' && s.p[n] <= '9') {
+        n++;
+    }
+    digits = (struct ym_str){s.p, n};
+    if (n == 0 || digits.p[0] == '0' || !ym_int_parse(digits, &ret->seq)) {
+        return false;
+    }
+    s.p += n;
+    s.n -= n;
+    if (!take(&s, prev_key) || s.n < MAC_HEX + 2 + tail || !hex64(s.p) || s.p[MAC_HEX] != '"' ||
+        s.p[MAC_HEX + 1] != ',') {
+        return false;
+    }
+    ret->prev = (struct ym_str){s.p, MAC_HEX};
+    s.p += MAC_HEX + 2;
+    s.n -= MAC_HEX + 2;
+
+    ret->members = (struct ym_str){s.p, s.n - tail};
+    ret->covered = (struct ym_str){line.p, line.n - tail};
+    s = (struct ym_str){s.p + s.n - tail, tail};
+    if (!take(&s, mac_key) || !hex64(s.p) || s.p[MAC_HEX] != '"' || s.p[MAC_HEX + 1] != '}') {
+        return false;
+    }
+    ret->mac = (struct ym_str){s.p, MAC_HEX};
+    return ret->members.n > 0;
+}
+
+bool ym_chain_holds(const struct ym_ring *ring, const struct ym_chain_line *line,
+                    char out[YM_CHAIN_MAC])
+{
+    if (mac_of(ring, line->covered, out) != YM_OK) {
+        out[0] = '\0';
+        return false;
+    }
+    return ym_equal_secret(line->mac, (struct ym_str){out, MAC_HEX});
+}

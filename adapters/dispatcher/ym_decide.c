@@ -194,10 +194,10 @@ static void decide_look(const struct ym_case *c, struct ym_jitter *j, struct ym_
         look_again(c, j, "pending", d);
         return;
     case YM_V_RETRY:
-        if (c->purpose != YM_FOR_DUPLICATE) {
+        if (c->purpose != YM_FOR_DUPLICATE && c->sent == YM_REPLIED) {
             again(c, j, "retry", d); /* its own word: not taken, or safe to send again */
             return;
-        }
+        } /* no answer to an idempotent look: the look may be repeated, not what it looks for */
         break;
     case YM_V_DUPLICATE:
     case YM_V_UNKNOWN:

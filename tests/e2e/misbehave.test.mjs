@@ -123,6 +123,24 @@ describe('misbehaving platforms', () => {
     }
   });
 
+  test('answer lost, then the lookups are cut off: no answer is no word, the record is not sent again', async () => {
+    const targets = able('cut_before').filter((id) => !BLIND.includes(id));
+    assert.ok(targets.length > 0);
+    for (const id of targets) {
+      await s.behave(id, 'cut_after', { calls: 1, ops: ['create'] });
+      await s.behave(id, 'cut_before', { calls: 2, ops: ['query'], add: true });
+    }
+    const made = await s.file(dispute({}, targets));
+    const record = await s.settled(made.id, 'found when the lookup is answered', rest(blind(targets, U)), 20);
+    await well();
+    for (const id of targets) {
+      const steps = (await s.calls(id, made.id)).filter((c) => ['create', 'query'].includes(c.op)).map((c) => c.op);
+      assert.equal(steps.filter((op) => op === 'create').length, 1, `${id}: ${steps}`);
+      assert.ok(steps.filter((op) => op === 'query').length > 2, `${id}: the lookups were cut: ${steps}`);
+      await once(id, record);
+    }
+  });
+
   test('a lookup that shows a state nobody has seen still gives the number', async () => {
     const targets = able('unknown_status').filter((id) => !BLIND.includes(id));
     for (const id of targets) {

@@ -244,6 +244,22 @@ static void a_look_may_say_send_again(void **state)
     assert_int_equal(decide(c, YM_V_RETRY).letter, 'x'); /* within the budget */
 }
 
+/* The default for an idempotent operation without an answer speaks of that operation: the look. */
+static void a_look_without_answer_sends_nothing_again(void **state)
+{
+    struct ym_case c = {.purpose = YM_FOR_CONFIRM, .sent = YM_SENT_NO_REPLY};
+
+    (void)state;
+    assert_int_equal(decide(c, YM_V_RETRY).letter, 'c');
+    assert_int_equal(decide(c, YM_V_RETRY).health, YM_HEALTH_BAD);
+    c.purpose = YM_FOR_LOOKUP;
+    assert_int_equal(decide(c, YM_V_RETRY).letter, 'u');
+    c.sent = YM_NOT_SENT; /* a page without the form */
+    assert_int_equal(decide(c, YM_V_RETRY).letter, 'u');
+    c.attempt = 6;
+    assert_int_equal(decide(c, YM_V_RETRY).delay_ms, -1);
+}
+
 static void sign_in_and_probe(void **state)
 {
     struct ym_case c = {.purpose = YM_FOR_SESSION, .sent = YM_REPLIED};
@@ -295,6 +311,7 @@ int main(void)
         cmocka_unit_test(an_older_revision_is_no_proof),
         cmocka_unit_test(looks_again_but_not_for_ever),
         cmocka_unit_test(a_look_may_say_send_again),
+        cmocka_unit_test(a_look_without_answer_sends_nothing_again),
         cmocka_unit_test(sign_in_and_probe),
         cmocka_unit_test(no_blind_repeat_in_any_cell),
     };

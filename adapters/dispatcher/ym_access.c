@@ -24,6 +24,7 @@ __asm__(".pushsection .rodata\n"
         ".hidden ym_store_lua_end\n"
         "ym_store_lua:\n"
         ".incbin \"core/ym_store.lua\"\n" /* and its parts, in name order */
+        ".incbin \"core/ym_store_account.lua\"\n"
         ".incbin \"core/ym_store_desk.lua\"\n"
         ".incbin \"core/ym_store_list.lua\"\n"
         ".incbin \"core/ym_store_mend.lua\"\n"

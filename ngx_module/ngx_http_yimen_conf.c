@@ -4,74 +4,19 @@
  */
 #include "ngx_http_yimen_request.h"
 
-#include "ym_conf.h"
+#include "ym_secret.h"
 
 
 #define NGX_HTTP_YIMEN_REDIS_TIMEOUT  800
-#define NGX_HTTP_YIMEN_SECRET_BYTES   1024
-
-
-/* `auth:` of config/yimen.yaml */
-typedef struct {
-    const char            *jwks;
-    const char            *issuer;
-    const char            *audience;
-    const struct ym_yaml  *algorithms;
-    int64_t                skew;
-    const char            *roles_claim;
-    const char            *area_claim;
-    const char            *org_claim;
-} ngx_http_yimen_auth_fields_t;
 
 
 static void ngx_http_yimen_conf_catalog_close(void *data);
-static void ngx_http_yimen_conf_keys_close(void *data);
-static void ngx_http_yimen_conf_password_wipe(void *data);
-static char *ngx_http_yimen_auth_keys(ngx_conf_t *cf,
-    ngx_http_yimen_main_conf_t *ymcf, const char *file);
-static void ngx_http_yimen_auth_algorithms(ngx_http_yimen_auth_conf_t *auth,
-    const struct ym_yaml *list, struct ym_diag *d);
+static void ngx_http_yimen_conf_secret_free(void *data);
 static char *ngx_http_yimen_conf_target(ngx_conf_t *cf,
     ngx_http_yimen_main_conf_t *ymcf);
 static char *ngx_http_yimen_conf_password(ngx_conf_t *cf,
     ngx_http_yimen_main_conf_t *ymcf);
-static ngx_int_t ngx_http_yimen_conf_read(ngx_conf_t *cf, ngx_str_t *path,
-    size_t max, ngx_str_t *ret);
 static ngx_int_t ngx_http_yimen_conf_zone(ngx_shm_zone_t *zone, void *data);
-
-
-#define field(f)  offsetof(ngx_http_yimen_auth_fields_t, f)
-
-static const struct ym_field  ngx_http_yimen_auth_table[] = {
-    { "jwks", YM_FIELD_STRING, field(jwks), NULL, 0, 0, NULL,
-      YM_FIELD_REQUIRED|YM_FIELD_RELOADABLE,
-      "JWK set with the public keys of whoever signs the tokens; relative to "
-      "this file." },
-    { "issuer", YM_FIELD_STRING, field(issuer), NULL, 0, 0, NULL,
-      YM_FIELD_REQUIRED|YM_FIELD_RELOADABLE,
-      "The `iss` of every token, exactly." },
-    { "audience", YM_FIELD_STRING, field(audience), "yimen", 0, 0, NULL,
-      YM_FIELD_RELOADABLE,
-      "The `aud` of every token, or one member of it." },
-    { "algorithms", YM_FIELD_NODE, field(algorithms), NULL, 0, 0, NULL,
-      YM_FIELD_RELOADABLE,
-      "Signature algorithms that are accepted; default ES256, RS256, EdDSA." },
-    { "skew", YM_FIELD_DURATION, field(skew), "30s", 0, 300000, NULL,
-      YM_FIELD_RELOADABLE,
-      "How far the clocks may differ." },
-    { "roles_claim", YM_FIELD_STRING, field(roles_claim), "roles", 0, 0, NULL,
-      YM_FIELD_RELOADABLE,
-      "Claim with the roles: staff, supervisor, operator, auditor, admin." },
-    { "area_claim", YM_FIELD_STRING, field(area_claim), "area", 0, 0, NULL,
-      YM_FIELD_RELOADABLE,
-      "Claim with the area code (GB/T 2260, GB/T 10114)." },
-    { "org_claim", YM_FIELD_STRING, field(org_claim), "org", 0, 0, NULL,
-      YM_FIELD_RELOADABLE,
-      "Claim with the organisation." },
-    { NULL, YM_FIELD_STRING, 0, NULL, 0, 0, NULL, 0, NULL }
-};
-
-#undef field
 
 
 void *
@@ -275,22 +220,6 @@ ngx_http_yimen_conf_catalog_close(void *data)
 }
 
 
-static void
-ngx_http_yimen_conf_keys_close(void *data)
-{
-    ym_jwks_close(data);
-}
-
-
-static void
-ngx_http_yimen_conf_password_wipe(void *data)
-{
-    ngx_str_t  *password = data;
-
-    ym_wipe(password->data, password->len);
-}
-
-
 static ngx_int_t
 ngx_http_yimen_conf_zone(ngx_shm_zone_t *zone, void *data)
 {
@@ -420,17 +349,15 @@ ngx_http_yimen_conf_target(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf)
 }
 
 
-/* file:PATH or env:NAME; the value is wiped with the configuration */
+/* a reference; the value is wiped with the configuration */
 
 static char *
 ngx_http_yimen_conf_password(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf)
 {
-    const char          *env;
-    ngx_str_t           *ref, path, *password;
-    ngx_pool_cleanup_t  *cln;
+    char       *value;
+    ngx_str_t  *ref;
 
     ref = &ymcf->redis_password;
-    password = &ymcf->redis.password;
 
     if (ref->data == NULL && ymcf->catalog->site.redis_password != NULL) {
         ref->data = (u_char *) (uintptr_t) ymcf->catalog->site.redis_password;
@@ -441,63 +368,119 @@ ngx_http_yimen_conf_password(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf)
         return NGX_CONF_OK;
     }
 
-    if (ngx_strncmp(ref->data, "env:", 4) == 0) {
-        env = getenv((char *) ref->data + 4);
-
-        if (env == NULL || env[0] == '\0') {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "the variable of \"%V\" is not set", ref);
-            return NGX_CONF_ERROR;
-        }
-
-        password->len = ngx_strlen(env);
-        password->data = ngx_pnalloc(cf->pool, password->len + 1);
-        if (password->data == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        (void) ngx_cpystrn(password->data, (u_char *) env, password->len + 1);
-
-    } else if (ngx_strncmp(ref->data, "file:", 5) == 0) {
-        path.data = ref->data + 5;
-        path.len = ref->len - 5;
-
-        if (ngx_http_yimen_conf_read(cf, &path, NGX_HTTP_YIMEN_SECRET_BYTES,
-                                     password)
-            != NGX_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
-
-        while (password->len
-               && (password->data[password->len - 1] == LF
-                   || password->data[password->len - 1] == CR))
-        {
-            password->len--;
-        }
-
-    } else {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the password of Redis is a reference: "
-                           "\"file:PATH\" or \"env:NAME\"");
+    value = ngx_http_yimen_conf_secret(cf, ymcf, (char *) ref->data);
+    if (value == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    cln->handler = ngx_http_yimen_conf_password_wipe;
-    cln->data = password;
+    ymcf->redis.password.data = (u_char *) value;
+    ymcf->redis.password.len = ngx_strlen(value);
 
     return NGX_CONF_OK;
 }
 
 
-/* a whole file of at most max bytes, while the configuration is loaded */
+char *
+ngx_http_yimen_conf_secret(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf,
+    const char *reference)
+{
+    char                *value;
+    struct ym_err        err;
+    ngx_pool_cleanup_t  *cln;
 
-static ngx_int_t
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    reference = ngx_http_yimen_conf_reference(cf, ymcf, reference);
+    if (reference == NULL) {
+        return NULL;
+    }
+
+    if (ym_secret_resolve(reference, &value, &err) != YM_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s%s%s", err.file,
+                           err.file[0] ? ": " : "", err.message);
+        return NULL;
+    }
+
+    cln->handler = ngx_http_yimen_conf_secret_free;
+    cln->data = value;
+
+    return value;
+}
+
+
+static void
+ngx_http_yimen_conf_secret_free(void *data)
+{
+    ym_secret_free(data);
+}
+
+
+const char *
+ngx_http_yimen_conf_reference(ngx_conf_t *cf,
+    ngx_http_yimen_main_conf_t *ymcf, const char *reference)
+{
+    char        *p;
+    size_t       n;
+    const char  *path;
+
+    if (ngx_strncmp(reference, "file:", 5) != 0 || reference[5] == '/') {
+        return reference;
+    }
+
+    path = ngx_http_yimen_conf_beside(cf, ymcf, reference + 5);
+    if (path == NULL) {
+        return NULL;
+    }
+
+    n = ngx_strlen(path);
+
+    p = ngx_pnalloc(cf->pool, sizeof("file:") + n);
+    if (p == NULL) {
+        return NULL;
+    }
+
+    (void) ngx_cpystrn(ngx_cpymem(p, "file:", 5), (u_char *) path, n + 1);
+
+    return p;
+}
+
+
+const char *
+ngx_http_yimen_conf_beside(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf,
+    const char *path)
+{
+    size_t   n, len;
+    u_char  *p, *slash;
+
+    if (path[0] == '/') {
+        return path;
+    }
+
+    slash = ymcf->catalog_file.data + ymcf->catalog_file.len;
+
+    while (slash > ymcf->catalog_file.data && slash[-1] != '/') {
+        slash--;
+    }
+
+    n = (size_t) (slash - ymcf->catalog_file.data);
+    len = ngx_strlen(path);
+
+    p = ngx_pnalloc(cf->pool, n + len + 1);
+    if (p == NULL) {
+        return NULL;
+    }
+
+    (void) ngx_cpystrn(ngx_cpymem(p, ymcf->catalog_file.data, n),
+                       (u_char *) path, len + 1);
+
+    return (char *) p;
+}
+
+
+ngx_int_t
 ngx_http_yimen_conf_read(ngx_conf_t *cf, ngx_str_t *path, size_t max,
     ngx_str_t *ret)
 {
@@ -556,172 +539,4 @@ done:
     (void) ngx_close_file(file.fd);
 
     return rc;
-}
-
-
-char *
-ngx_http_yimen_auth_load(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf)
-{
-    ym_status                      rc;
-    struct ym_diag                 d;
-    ngx_http_yimen_auth_conf_t    *auth;
-    ngx_http_yimen_auth_fields_t   fields;
-
-    auth = &ymcf->auth;
-
-    if (ymcf->catalog->site.auth == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" has no \"auth:\": nobody could sign in",
-                           &ymcf->catalog_file);
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(&fields, sizeof(fields));
-    ym_diag_init(&d);
-
-    rc = ym_conf_load(ngx_http_yimen_auth_table, ymcf->catalog->site.auth,
-                      "auth", &fields, ymcf->catalog->arena, &d);
-
-    if (rc == YM_OK) {
-        ngx_http_yimen_auth_algorithms(auth, fields.algorithms, &d);
-    }
-
-    if (d.total) {
-        ngx_http_yimen_conf_log(cf, &d);
-        ym_diag_clear(&d);
-        return NGX_CONF_ERROR;
-    }
-
-    ym_diag_clear(&d);
-
-    auth->rules.algorithms = auth->algorithms;
-    auth->rules.issuer = fields.issuer;
-    auth->rules.audience = fields.audience;
-    auth->rules.skew_ms = fields.skew;
-    auth->roles_claim = fields.roles_claim;
-    auth->area_claim = fields.area_claim;
-    auth->org_claim = fields.org_claim;
-
-    return ngx_http_yimen_auth_keys(cf, ymcf, fields.jwks);
-}
-
-
-static void
-ngx_http_yimen_auth_algorithms(ngx_http_yimen_auth_conf_t *auth,
-    const struct ym_yaml *list, struct ym_diag *d)
-{
-    size_t                 i, n;
-    const struct ym_yaml  *item;
-
-    static const char *const  known[] = {
-        "ES256", "RS256", "EdDSA", "ES384", "RS384", "RS512", "PS256",
-        "PS384", "PS512", "HS256", "HS384", "HS512"
-    };
-
-    if (list == NULL) {
-        auth->algorithms[0] = known[0];
-        auth->algorithms[1] = known[1];
-        auth->algorithms[2] = known[2];
-        return;
-    }
-
-    if (list->kind != YM_YAML_LIST || list->count == 0
-        || list->count > YM_COUNT(known))
-    {
-        ym_diag_add(d, list->file, list->line, list->column,
-                    "algorithms is a list: [ES256, RS256, EdDSA]");
-        return;
-    }
-
-    n = 0;
-
-    for (item = list->child; item; item = item->next) {
-
-        for (i = 0; i < YM_COUNT(known); i++) {
-            if (item->kind == YM_YAML_SCALAR
-                && ym_str_is(item->text, known[i]))
-            {
-                break;
-            }
-        }
-
-        if (i == YM_COUNT(known)) {
-            ym_diag_add(d, item->file, item->line, item->column,
-                        "unknown algorithm: use ES256, ES384, RS256, RS384, "
-                        "RS512, PS256, PS384, PS512, EdDSA, HS256, HS384 or "
-                        "HS512");
-            continue;
-        }
-
-        auth->algorithms[n++] = known[i];
-    }
-}
-
-
-static char *
-ngx_http_yimen_auth_keys(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf,
-    const char *file)
-{
-    u_char              *p, *slash;
-    ngx_str_t            path, text;
-    ngx_uint_t           i, oct;
-    struct ym_err        err;
-    ngx_pool_cleanup_t  *cln;
-
-    path.len = ngx_strlen(file);
-    path.data = (u_char *) (uintptr_t) file;
-
-    if (file[0] != '/') {
-        slash = ymcf->catalog_file.data + ymcf->catalog_file.len;
-
-        while (slash > ymcf->catalog_file.data && slash[-1] != '/') {
-            slash--;
-        }
-
-        p = ngx_pnalloc(cf->pool, (size_t) (slash - ymcf->catalog_file.data)
-                                  + path.len + 1);
-        if (p == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        path.data = p;
-        p = ngx_cpymem(p, ymcf->catalog_file.data,
-                       (size_t) (slash - ymcf->catalog_file.data));
-        (void) ngx_cpystrn(p, (u_char *) file, path.len + 1);
-        path.len = ngx_strlen(path.data);
-    }
-
-    if (ngx_http_yimen_conf_read(cf, &path, YM_JWKS_BYTES, &text) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    oct = 0;
-
-    for (i = 0; ymcf->auth.algorithms[i] != NULL; i++) {
-        oct |= (ymcf->auth.algorithms[i][0] == 'H');
-    }
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (ym_jwks_load((struct ym_str){ (char *) text.data, text.len }, oct,
-                     &ymcf->auth.keys, &err)
-        != YM_OK)
-    {
-        ym_wipe(text.data, text.len);
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": %s", &path,
-                           err.message);
-        return NGX_CONF_ERROR;
-    }
-
-    /* a set with an oct key is a secret */
-
-    ym_wipe(text.data, text.len);
-
-    cln->handler = ngx_http_yimen_conf_keys_close;
-    cln->data = ymcf->auth.keys;
-
-    return NGX_CONF_OK;
 }

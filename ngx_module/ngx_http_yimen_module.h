@@ -96,6 +96,22 @@ char *ngx_http_yimen_auth_load(ngx_conf_t *cf,
 char *ngx_http_yimen_openapi_build(ngx_conf_t *cf,
     ngx_http_yimen_main_conf_t *ymcf);
 
+/* while the configuration is loaded: a whole file of at most max bytes */
+ngx_int_t ngx_http_yimen_conf_read(ngx_conf_t *cf, ngx_str_t *path,
+    size_t max, ngx_str_t *ret);
+
+/* a path beside the catalogue; a reference (ym_secret.h) whose file is */
+const char *ngx_http_yimen_conf_beside(ngx_conf_t *cf,
+    ngx_http_yimen_main_conf_t *ymcf, const char *path);
+const char *ngx_http_yimen_conf_reference(ngx_conf_t *cf,
+    ngx_http_yimen_main_conf_t *ymcf, const char *reference);
+
+/*
+ * What a reference stands for, wiped with the configuration; NULL: logged.
+ */
+char *ngx_http_yimen_conf_secret(ngx_conf_t *cf,
+    ngx_http_yimen_main_conf_t *ymcf, const char *reference);
+
 /* logs every entry of d at emerg */
 void ngx_http_yimen_conf_log(ngx_conf_t *cf, const struct ym_diag *d);
 

@@ -58,7 +58,7 @@ describe('nginx -t', () => {
       ['yimen_catalog /nowhere.yaml;', /nowhere\.yaml/],
       [`${site} yimen_redis unix:/a x=1;`, /invalid parameter "x=1"/],
       [`${site} yimen_redis unix:/a connections=0;`, /connections=1 to/],
-      [`${site} yimen_redis unix:/a password=secret;`, /is a reference/],
+      [`${site} yimen_redis unix:/a password=secret;`, /must be given as file:PATH or env:NAME/],
       [`${site} yimen_redis unix:/a password=env:YIMEN_NOT_SET;`, /is not set/],
       [`${site} yimen_redis unix:/a password=file:/nowhere;`, /nowhere/],
       [`${site} yimen_redis_timeout soon;`, /invalid value/],

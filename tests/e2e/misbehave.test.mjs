@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { BLIND, EIGHT, NUMBERS, QUICK, dispute, openStack, sleep, until } from './stack_helper.mjs';
 
 const D = 'delivered', U = 'unknown';
+const UNLOGGED = ['gov-service', 'village-admin'];    /* they log no queries */
 
 /*
  * mode, its settings, and what becomes of the two systems without a lookup: [hotline, patrol].
@@ -59,7 +60,7 @@ describe('misbehaving platforms', () => {
 
   /* Between two creates whose first one is unclear stands a query; platforms that log none are left out. */
   function noBlindRepeat(id, calls, inOrder) {
-    if (['gov-service', 'village-admin'].includes(id)) return;
+    if (UNLOGGED.includes(id)) return;
     const steps = calls.filter((c) => c.op === 'create' || c.op === 'query').map((c) => c.op);
     if (inOrder) assert.doesNotMatch(steps.join(' '), /create create/, `${id}: repeated unasked`);
     const creates = steps.filter((op) => op === 'create').length;
@@ -136,7 +137,7 @@ describe('misbehaving platforms', () => {
     for (const id of targets) {
       const steps = (await s.calls(id, made.id)).filter((c) => ['create', 'query'].includes(c.op)).map((c) => c.op);
       assert.equal(steps.filter((op) => op === 'create').length, 1, `${id}: ${steps}`);
-      assert.ok(steps.filter((op) => op === 'query').length > 2, `${id}: the lookups were cut: ${steps}`);
+      if (!UNLOGGED.includes(id)) assert.ok(steps.filter((op) => op === 'query').length > 2, `${id}: the lookups were cut: ${steps}`);
       await once(id, record);
     }
   });

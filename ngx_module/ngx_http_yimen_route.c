@@ -70,6 +70,10 @@ const ngx_http_yimen_route_t  ngx_http_yimen_routes[] = {
       ngx_http_yimen_type_get, "getType",
       "The JSON Schema of a type" },
 
+    { NGX_HTTP_GET, API "/types/{type}/targets", NGX_HTTP_YIMEN_ROLE_ANY, 0,
+      ngx_http_yimen_type_targets, "getTypeTargets",
+      "Which system takes which field of a type" },
+
     { NGX_HTTP_GET, API "/codes/{table}", NGX_HTTP_YIMEN_ROLE_ANY, 0,
       ngx_http_yimen_codes_get, "getCodes",
       "A code table" },

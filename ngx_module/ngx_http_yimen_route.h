@@ -12,7 +12,10 @@ enum {
     NGX_HTTP_YIMEN_ROUTE_PUBLIC = 0x01,  /* no sign-in */
     NGX_HTTP_YIMEN_ROUTE_BODY = 0x02,    /* JSON body */
     NGX_HTTP_YIMEN_ROUTE_PATCH = 0x04,   /* JSON merge patch body */
-    NGX_HTTP_YIMEN_ROUTE_RECORD = 0x08   /* {id} must be a record id */
+    NGX_HTTP_YIMEN_ROUTE_RECORD = 0x08,  /* {id} must be a record id */
+    NGX_HTTP_YIMEN_ROUTE_FORM = 0x10,    /* form body, 64 KiB at most */
+    NGX_HTTP_YIMEN_ROUTE_OPTIONAL = 0x20, /* who calls is told when known */
+    NGX_HTTP_YIMEN_ROUTE_PAGE = 0x40     /* people look at it: HTML errors */
 };
 
 struct ngx_http_yimen_route_s {
@@ -50,6 +53,7 @@ void ngx_http_yimen_delivery_resolve(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_deliveries_list(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_types_list(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_type_get(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_type_targets(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_codes_get(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_openapi_get(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_systems_list(ngx_http_yimen_ctx_t *ctx);

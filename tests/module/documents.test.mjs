@@ -48,6 +48,15 @@ describe('documents', () => {
     }
   });
 
+  test('which system takes which field of a type', async () => {
+    const { items } = (await g.call('staff', 'GET', '/types/note/targets')).json;
+    const alpha = items.find((s) => s.id === 'alpha');
+    assert.deepEqual(alpha, { id: 'alpha', title: { zh: '甲系统', en: 'Alpha System' }, conditional: false, handoff: false,
+      fields: [{ pointer: '/title', required: true, max: 100 }, { pointer: '/level', required: false },
+        { pointer: '/people/-/phone', required: false, max: 11 }] });
+    assert.equal((await g.call('staff', 'GET', '/types/nothing/targets')).status, 404);
+  });
+
   test('types and codes', async () => {
     const types = (await g.call('staff', 'GET', '/types')).json;
     assert.deepEqual(types.items, [{ name: 'note', title: { zh: '便条', en: 'Note' } }]);

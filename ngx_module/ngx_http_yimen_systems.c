@@ -12,6 +12,9 @@
 /* deliveries per replay: one call of the store takes so many a shard */
 #define NGX_HTTP_YIMEN_REPLAY_MAX  1000
 
+/* three reports of a worker, which sends one every five seconds */
+#define NGX_HTTP_YIMEN_BEATS_LATE  15000
+
 
 static void ngx_http_yimen_systems_write(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_system_write(ngx_http_yimen_ctx_t *ctx,
@@ -32,6 +35,8 @@ static ngx_int_t ngx_http_yimen_replay_states(ngx_http_yimen_ctx_t *ctx,
 static ngx_int_t ngx_http_yimen_replay_numbers(ngx_http_yimen_ctx_t *ctx,
     int64_t *ret_since, int64_t *ret_max);
 static void ngx_http_yimen_replay_done(ngx_http_yimen_ctx_t *ctx);
+static bool ngx_http_yimen_system_silent(const redisReply *reply,
+    const struct ym_system *system);
 static int64_t ngx_http_yimen_digits(struct ym_str text);
 
 
@@ -101,6 +106,14 @@ ngx_http_yimen_system_health(const redisReply *reply,
 
     breaker = ngx_http_yimen_system_field(reply, system->id, "breaker");
 
+    /* a worker that met a broken configuration says so and ends */
+
+    if (!ym_str_is(breaker, "broken")
+        && ngx_http_yimen_system_silent(reply, system))
+    {
+        return "stopped";
+    }
+
     if (breaker.n && !ym_str_is(breaker, "closed")) {
         return "suspended";
     }
@@ -115,12 +128,36 @@ ngx_http_yimen_system_health(const redisReply *reply,
 }
 
 
+/*
+ * No report for so long that its worker cannot be at work.  An attempt over
+ * a transport that blocks delays the report by the system's timeout at most.
+ */
+
+static bool
+ngx_http_yimen_system_silent(const redisReply *reply,
+    const struct ym_system *system)
+{
+    int64_t  beat;
+
+    if (ngx_strcmp(system->transport, "handoff") == 0) {
+        return false;   /* people deliver there: no worker */
+    }
+
+    beat = ngx_http_yimen_digits(ngx_http_yimen_system_field(reply, system->id,
+                                                             "beat"));
+
+    return beat + NGX_HTTP_YIMEN_BEATS_LATE + system->settings.timeout_ms
+           < ym_now_ms();
+}
+
+
 void
 ngx_http_yimen_systems_heard(ngx_http_yimen_ctx_t *ctx,
     const redisReply *reply)
 {
     size_t                    i;
     uint64_t                  held;
+    const char               *health;
     const struct ym_system   *system;
     const struct ym_catalog  *catalog;
 
@@ -130,9 +167,12 @@ ngx_http_yimen_systems_heard(ngx_http_yimen_ctx_t *ctx,
     for (i = 0; i < catalog->system_count && i < 64; i++) {
         system = &catalog->systems[i];
 
-        if (system->enabled
-            && ngx_strcmp(ngx_http_yimen_system_health(reply, system),
-                          "running") != 0)
+        health = ngx_http_yimen_system_health(reply, system);
+
+        /* of a stopped worker nobody has decided that deliveries wait */
+
+        if (system->enabled && ngx_strcmp(health, "running") != 0
+            && ngx_strcmp(health, "stopped") != 0)
         {
             held |= (uint64_t) 1 << i;
         }

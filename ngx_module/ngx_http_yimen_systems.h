@@ -44,7 +44,7 @@ ngx_http_yimen_counts_t *
 struct ym_str ngx_http_yimen_system_field(const redisReply *reply,
     const char *system, const char *field);
 
-/* disabled | paused | suspended | closed | running */
+/* disabled | paused | stopped | suspended | closed | running */
 const char *ngx_http_yimen_system_health(const redisReply *reply,
     const struct ym_system *system);
 

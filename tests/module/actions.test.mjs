@@ -107,7 +107,8 @@ describe('actions', () => {
 
   test('a suspended or closed system holds its deliveries, as its worker reports', async () => {
     const r = await make(['beta']);
-    for (const [fields, health] of [[['breaker', 'open', 'until', String(Date.now() + 5000), 'problem', '{"code":"down"}'], 'suspended'], [['breaker', 'closed', 'until', '', 'problem', '', 'hours_open', '0'], 'closed'], [['hours_open', '1'], 'running']]) {
+    const beat = ['beat', String(Date.now())];
+    for (const [fields, health] of [[[...beat, 'breaker', 'open', 'until', String(Date.now() + 5000), 'problem', '{"code":"down"}'], 'suspended'], [['breaker', 'closed', 'until', '', 'problem', '', 'hours_open', '0'], 'closed'], [['hours_open', '1'], 'running']]) {
       await g.redis.client.command('FCALL', 'ym_report', 1, '{s0}', 'beta', ...fields);
       const system = (await g.call('staff', 'GET', '/systems')).json.items.find((s) => s.id === 'beta');
       assert.equal(system.health, health);
@@ -115,6 +116,32 @@ describe('actions', () => {
       assert.equal(state, health === 'running' ? 'queued' : 'held');
     }
     await settle('beta', { verdict: 'd', number: 'B' });
+  });
+
+  test('a system whose worker is silent has stopped; its deliveries are queued, not held', async () => {
+    const r = await make(['beta']);
+    const health = async (...fields) => {
+      await g.redis.client.command('FCALL', 'ym_report', 1, '{s0}', 'beta', ...fields);
+      const one = (await g.call('staff', 'GET', '/systems')).json.items.find((s) => s.id === 'beta');
+      const running = (await g.nginx.request('GET', '/metrics')).body.match(/^yimen_system_running\{system="beta"\} (\d)$/m)[1];
+      assert.equal(running, one.health === 'running' ? '1' : '0');
+      assert.equal(one.last_beat === null, fields[1] === '');
+      return one.health;
+    };
+    const ago = (ms) => ['beat', String(Date.now() - ms)];
+    assert.equal(await health('beat', ''), 'stopped', 'never heard of');
+    assert.equal((await g.call('staff', 'GET', `/records/${r.id}`)).json.deliveries.beta.state, 'queued');
+    assert.equal(await health(...ago(0)), 'running');
+    assert.equal(await health(...ago(10_000)), 'running', 'a late report');
+    assert.equal(await health(...ago(180_000)), 'stopped');
+    assert.equal(await health(...ago(180_000), 'hours_open', '0'), 'stopped', 'what it said last is old');
+    assert.equal(await health(...ago(180_000), 'breaker', 'broken'), 'suspended', 'it said why it ended');
+    await g.call('operator', 'POST', '/systems/beta/pause', { body: { reason: 'x' } });
+    assert.equal(await health(...ago(180_000)), 'paused', 'a decision of people comes first');
+    await g.call('operator', 'POST', '/systems/beta/resume', { body: { reason: 'x' } });
+    assert.equal(await health('beat', '', 'breaker', 'closed', 'hours_open', '1'), 'stopped');
+    assert.equal((await g.call('staff', 'GET', '/systems')).json.items.find((s) => s.id === 'paper').health, 'running', 'a hand-off has no worker');
+    await settle('beta', { verdict: 'd', number: 'B2' });
   });
 
   test('replay: counted dry, then done; by state and time', async () => {

@@ -24,9 +24,10 @@ struct ym_request {
     struct ym_buf body;
     struct header *first, **last; /* of the reply under way */
     size_t header_count, header_bytes;
-    int sendings;        /* how often curl was about to send */
-    bool repeatable;     /* GET and HEAD: curl may send again on a dead connection */
-    const char *refused; /* why we stopped the transfer ourselves */
+    int sendings;                /* how often curl was about to send */
+    bool repeatable;             /* GET and HEAD: curl may send again on a dead connection */
+    const char *refused;         /* why we stopped the transfer ourselves */
+    char words[CURL_ERROR_SIZE]; /* curl's own about an error; may repeat the server's */
 };
 
 /* Settings and link ---------------------------------------------------------------------------- */
@@ -448,6 +449,8 @@ ym_status ym_request_start(struct ym_request *r, const struct ym_http_call *call
         curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK) {
         return ym_err_set(err, YM_ENOMEM, "out of memory");
     }
+    r->words[0] = '\0';
+    (void)curl_easy_setopt(e, CURLOPT_ERRORBUFFER, r->words);
     (void)curl_easy_setopt(e, CURLOPT_HTTPHEADER, r->headers);
     (void)curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     (void)curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
@@ -528,4 +531,8 @@ void ym_request_facts(struct ym_request *r, CURLcode how, struct ym_facts *facts
     /* curl counts bytes when the socket (or TLS) has taken them: none means none could arrive. */
     facts->sent = bytes_sent(r) == 0 ? YM_NOT_SENT : YM_SENT_NO_REPLY;
     facts->problem = r->refused != NULL ? r->refused : curl_easy_strerror(how);
+    /* Unknown issuer, another name, expired: three different errands. */
+    if (how == CURLE_PEER_FAILED_VERIFICATION && r->words[0] != '\0') {
+        facts->problem = r->words;
+    }
 }

@@ -283,9 +283,45 @@ static bool has_control(xmlNode *root, xmlNode *form, struct ym_arena *a)
     return false;
 }
 
-static ym_status find_form(xmlNode *root, const char *name, struct ym_arena *a, xmlNode **ret,
+/* The form has a control of that name. */
+static bool has_named(xmlNode *root, xmlNode *form, const char *name, struct ym_arena *a)
+{
+    struct reading r = {.a = a, .form = form, .form_id = attr(form, "id", a)};
+
+    for (xmlNode *n = root; n != NULL; n = walk(n, root)) {
+        const char *own =
+            is(n, "input") || is(n, "select") || is(n, "textarea") ? attr(n, "name", a) : NULL;
+
+        if (own != NULL && strcmp(own, name) == 0 && belongs(&r, n)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Which form of the page is meant: called name, or with all of having, or any with a control. */
+struct wanted {
+    const char *name;
+    const char *const *having;
+};
+
+static bool is_wanted(const struct wanted *w, xmlNode *root, xmlNode *form, struct ym_arena *a)
+{
+    if (w->name != NULL) {
+        return called(form, w->name, a);
+    }
+    for (size_t i = 0; w->having != NULL && w->having[i] != NULL; i++) {
+        if (!has_named(root, form, w->having[i], a)) {
+            return false;
+        }
+    }
+    return w->having != NULL || has_control(root, form, a);
+}
+
+static ym_status find_form(xmlNode *root, const struct wanted *w, struct ym_arena *a, xmlNode **ret,
                            struct ym_err *err)
 {
+    const char *name = w->name;
     xmlNode *found = NULL;
     size_t seen = 0;
 
@@ -296,7 +332,7 @@ static ym_status find_form(xmlNode *root, const char *name, struct ym_arena *a, 
         if (++seen > FORMS_MAX) {
             return ym_err_set(err, YM_ETOOBIG, "the page has over %d forms", FORMS_MAX);
         }
-        if (name != NULL ? !called(n, name, a) : !has_control(root, n, a)) {
+        if (!is_wanted(w, root, n, a)) {
             continue;
         }
         if (found != NULL) {
@@ -358,9 +394,9 @@ static const char *submit_charset(const xmlNode *form, const char *page, struct 
     return page;
 }
 
-ym_status ym_html_form(struct ym_str page, const char *charset, const char *page_url,
-                       const char *name, struct ym_arena *a, struct ym_html_form *ret,
-                       struct ym_err *err)
+static ym_status form_of(struct ym_str page, const char *charset, const char *page_url,
+                         const struct wanted *w, struct ym_arena *a, struct ym_html_form *ret,
+                         struct ym_err *err)
 {
     const struct ym_doc_charsets cs = {NULL, charset, "gb18030"};
     struct ym_doc doc;
@@ -376,7 +412,7 @@ ym_status ym_html_form(struct ym_str page, const char *charset, const char *page
     if (root == NULL) {
         return ym_err_set(err, YM_ENOTFOUND, "the page is empty");
     }
-    rc = find_form(root, name, a, &r.form, err);
+    rc = find_form(root, w, a, &r.form, err);
     if (rc != YM_OK) {
         return rc;
     }
@@ -400,4 +436,22 @@ ym_status ym_html_form(struct ym_str page, const char *charset, const char *page
         return ym_err_set(err, YM_EINVAL, "the form's action is no URL");
     }
     return YM_OK;
+}
+
+ym_status ym_html_form(struct ym_str page, const char *charset, const char *page_url,
+                       const char *name, struct ym_arena *a, struct ym_html_form *ret,
+                       struct ym_err *err)
+{
+    const struct wanted w = {name, NULL};
+
+    return form_of(page, charset, page_url, &w, a, ret, err);
+}
+
+ym_status ym_html_form_having(struct ym_str page, const char *charset, const char *page_url,
+                              const char *const *names, struct ym_arena *a,
+                              struct ym_html_form *ret, struct ym_err *err)
+{
+    const struct wanted w = {NULL, names};
+
+    return form_of(page, charset, page_url, &w, a, ret, err);
 }

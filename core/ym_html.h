@@ -27,6 +27,11 @@ ym_status ym_html_form(struct ym_str page, const char *charset, const char *page
                        const char *name, struct ym_arena *a, struct ym_html_form *ret,
                        struct ym_err *err);
 
+/* The only form with a control for each of names (NULL-terminated). */
+ym_status ym_html_form_having(struct ym_str page, const char *charset, const char *page_url,
+                              const char *const *names, struct ym_arena *a,
+                              struct ym_html_form *ret, struct ym_err *err);
+
 /*
  * Lays fields over the form's own: a name that the form has takes the new values (all of them, in
  * place of the old), unnamed ones of the form stay. A name that the form lacks is YM_EINVAL unless

@@ -17,6 +17,9 @@ typedef struct {
     const char            *roles_claim;
     const char            *area_claim;
     const char            *org_claim;
+    const char            *public_url;
+    const char            *ring;
+    const struct ym_yaml  *session;
 } ngx_http_yimen_auth_fields_t;
 
 
@@ -25,6 +28,14 @@ static char *ngx_http_yimen_auth_keys(ngx_conf_t *cf,
     ngx_http_yimen_main_conf_t *ymcf, const char *file);
 static void ngx_http_yimen_auth_algorithms(ngx_http_yimen_auth_conf_t *auth,
     const struct ym_yaml *list, struct ym_diag *d);
+static char *ngx_http_yimen_auth_public(ngx_conf_t *cf,
+    ngx_http_yimen_main_conf_t *ymcf, const char *url);
+static ngx_uint_t ngx_http_yimen_auth_loopback(const char *host, size_t n);
+static char *ngx_http_yimen_auth_ring(ngx_conf_t *cf,
+    ngx_http_yimen_main_conf_t *ymcf, const char *reference);
+static void ngx_http_yimen_conf_ring_close(void *data);
+static char *ngx_http_yimen_auth_session(ngx_conf_t *cf,
+    ngx_http_yimen_main_conf_t *ymcf, const struct ym_yaml *block);
 
 
 #define field(f)  offsetof(ngx_http_yimen_auth_fields_t, f)
@@ -55,10 +66,45 @@ static const struct ym_field  ngx_http_yimen_auth_table[] = {
     { "org_claim", YM_FIELD_STRING, field(org_claim), "org", 0, 0, NULL,
       YM_FIELD_RELOADABLE,
       "Claim with the organisation." },
+    { "public_url", YM_FIELD_STRING, field(public_url), NULL, 0, 0, NULL,
+      YM_FIELD_RELOADABLE,
+      "Where browsers reach the gateway: https://host[:port]; http only on "
+      "loopback. Every redirect address comes from here." },
+    { "ring", YM_FIELD_STRING, field(ring), NULL, 0, 0, NULL,
+      YM_FIELD_SECRET|YM_FIELD_RELOADABLE,
+      "Key ring, by reference: file:… relative to this file, or env:…" },
+    { "session", YM_FIELD_NODE, field(session), NULL, 0, 0, NULL,
+      YM_FIELD_RELOADABLE,
+      "Sessions of people; without it nobody signs in with a browser." },
     { NULL, YM_FIELD_STRING, 0, NULL, 0, 0, NULL, 0, NULL }
 };
 
 #undef field
+#define field(f)  offsetof(ngx_http_yimen_session_conf_t, f)
+
+#define MINUTE  60000
+#define DAY     (24 * 60 * MINUTE)
+
+static const struct ym_field  ngx_http_yimen_session_table[] = {
+    { "idle", YM_FIELD_DURATION, field(idle), "30m", 1000, 30LL * DAY, NULL,
+      YM_FIELD_RELOADABLE,
+      "A session that is not used for so long ends." },
+    { "absolute", YM_FIELD_DURATION, field(absolute), "12h", 1000, 90LL * DAY,
+      NULL, YM_FIELD_RELOADABLE,
+      "So long after the sign-in it ends in any case." },
+    { "touch", YM_FIELD_DURATION, field(touch), "60s", 100, 10 * MINUTE, NULL,
+      YM_FIELD_RELOADABLE,
+      "Use is written down this often at most; workers remember a session "
+      "no longer." },
+    { "max_per_person", YM_FIELD_INT, field(max_per_person), "20", 1, 1000,
+      NULL, YM_FIELD_RELOADABLE,
+      "Sessions of one person; one more ends the oldest." },
+    { NULL, YM_FIELD_STRING, 0, NULL, 0, 0, NULL, 0, NULL }
+};
+
+#undef field
+#undef MINUTE
+#undef DAY
 
 
 char *
@@ -104,7 +150,171 @@ ngx_http_yimen_auth_load(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf)
     auth->area_claim = fields.area_claim;
     auth->org_claim = fields.org_claim;
 
+    if (ngx_array_init(&auth->issuers, cf->pool, 4,
+                       sizeof(ngx_http_yimen_issuer_t))
+        != NGX_OK
+        || ngx_http_yimen_auth_public(cf, ymcf, fields.public_url)
+           != NGX_CONF_OK
+        || ngx_http_yimen_auth_ring(cf, ymcf, fields.ring) != NGX_CONF_OK
+        || ngx_http_yimen_auth_session(cf, ymcf, fields.session)
+           != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     return ngx_http_yimen_auth_keys(cf, ymcf, fields.jwks);
+}
+
+
+/* scheme, host, port and nothing else: it is compared with Origin as it is */
+
+static char *
+ngx_http_yimen_auth_public(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf,
+    const char *url)
+{
+    char        *copy;
+    size_t       n, scheme, i;
+    ngx_uint_t   bad;
+
+    if (url == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    n = ngx_strlen(url);
+
+    while (n && url[n - 1] == '/') {
+        n--;
+    }
+
+    ymcf->auth.secure = (ngx_strncmp(url, "https://", 8) == 0);
+    scheme = ymcf->auth.secure ? 8 : 7;
+
+    bad = (!ymcf->auth.secure && ngx_strncmp(url, "http://", 7) != 0)
+          || n <= scheme;
+
+    for (i = scheme; !bad && i < n; i++) {
+        bad = !((url[i] >= 'a' && url[i] <= 'z')
+                || (url[i] >= '0' && url[i] <= '9')
+                || url[i] == '.' || url[i] == '-' || url[i] == ':'
+                || url[i] == '[' || url[i] == ']');
+    }
+
+    if (bad || (!ymcf->auth.secure
+                && !ngx_http_yimen_auth_loopback(url + scheme, n - scheme)))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"public_url:\" in \"%V\" must be "
+                           "https://host[:port] in lower case without a path, "
+                           "or http:// on localhost, 127.0.0.1 or [::1]",
+                           &ymcf->catalog_file);
+        return NGX_CONF_ERROR;
+    }
+
+    copy = ngx_pnalloc(cf->pool, n + 1);
+    if (copy == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    (void) ngx_cpystrn((u_char *) copy, (u_char *) url, n + 1);
+    ymcf->auth.public_url = copy;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_yimen_auth_loopback(const char *host, size_t n)
+{
+    size_t      len;
+    ngx_uint_t  i;
+
+    static const char *const  names[] = { "localhost", "127.0.0.1", "[::1]" };
+
+    for (i = 0; i < YM_COUNT(names); i++) {
+        len = ngx_strlen(names[i]);
+
+        if (n >= len && ngx_strncmp(host, names[i], len) == 0
+            && (n == len || host[len] == ':'))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static char *
+ngx_http_yimen_auth_ring(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf,
+    const char *reference)
+{
+    struct ym_err        err;
+    ngx_pool_cleanup_t  *cln;
+
+    if (reference == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    reference = ngx_http_yimen_conf_reference(cf, ymcf, reference);
+
+    if (cln == NULL || reference == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ym_ring_open(reference, &ymcf->ring, &err) != YM_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"ring:\" %s%s%s", err.file,
+                           err.file[0] ? ": " : "", err.message);
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_http_yimen_conf_ring_close;
+    cln->data = ymcf->ring;
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_http_yimen_conf_ring_close(void *data)
+{
+    ym_ring_close(data);
+}
+
+
+static char *
+ngx_http_yimen_auth_session(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf,
+    const struct ym_yaml *block)
+{
+    struct ym_diag  d;
+
+    if (block == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    ym_diag_init(&d);
+
+    (void) ym_conf_load(ngx_http_yimen_session_table, block, "auth.session",
+                        &ymcf->session, ymcf->catalog->arena, &d);
+
+    if (d.total) {
+        ngx_http_yimen_conf_log(cf, &d);
+        ym_diag_clear(&d);
+        return NGX_CONF_ERROR;
+    }
+
+    ym_diag_clear(&d);
+
+    if (ymcf->ring == NULL || ymcf->auth.public_url == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"session:\" in \"%V\" needs \"ring:\" and "
+                           "\"public_url:\"", &ymcf->catalog_file);
+        return NGX_CONF_ERROR;
+    }
+
+    ymcf->session.on = 1;
+
+    return NGX_CONF_OK;
 }
 
 

@@ -5,6 +5,7 @@
 #include "ngx_http_yimen_body.h"
 #include "ngx_http_yimen_route.h"
 
+#include "ym_form.h"
 #include "ym_json.h"
 
 
@@ -18,6 +19,8 @@ static void ngx_http_yimen_body_more(ngx_http_yimen_ctx_t *ctx);
 static ngx_int_t ngx_http_yimen_body_take(ngx_http_yimen_ctx_t *ctx);
 static ngx_int_t ngx_http_yimen_body_room(ngx_http_yimen_ctx_t *ctx,
     size_t size);
+static size_t ngx_http_yimen_body_max(ngx_http_yimen_ctx_t *ctx);
+static void ngx_http_yimen_body_end(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_body_refuse(ngx_http_yimen_ctx_t *ctx,
     ngx_int_t status);
 
@@ -42,7 +45,7 @@ ngx_http_yimen_body_read(ngx_http_yimen_ctx_t *ctx, ngx_uint_t wanted,
         return;
     }
 
-    ctx->on_replies = handler;
+    ctx->on_body = handler;
     r->request_body_no_buffering = 1;
 
     /* takes a reference of its own, which is given back at once: we hold one */
@@ -79,7 +82,9 @@ ngx_http_yimen_body_check(ngx_http_yimen_ctx_t *ctx, ngx_uint_t wanted)
         return NGX_OK;
     }
 
-    if (r->headers_in.content_length_n > NGX_HTTP_YIMEN_BODY_BYTES) {
+    if (r->headers_in.content_length_n
+        > (off_t) ngx_http_yimen_body_max(ctx))
+    {
         ngx_http_yimen_body_refuse(ctx, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE);
         return NGX_ERROR;
     }
@@ -107,6 +112,9 @@ ngx_http_yimen_body_type(ngx_http_yimen_ctx_t *ctx, ngx_uint_t wanted)
 
     if (wanted & NGX_HTTP_YIMEN_ROUTE_PATCH) {
         ngx_str_set(&want, "application/merge-patch+json");
+
+    } else if (wanted & NGX_HTTP_YIMEN_ROUTE_FORM) {
+        ngx_str_set(&want, "application/x-www-form-urlencoded");
 
     } else {
         ngx_str_set(&want, "application/json");
@@ -138,6 +146,12 @@ ngx_http_yimen_body_type(ngx_http_yimen_ctx_t *ctx, ngx_uint_t wanted)
                       "Content-Type 应为 application/merge-patch+json (UTF-8)",
                       "Content-Type must be application/merge-patch+json, "
                       "UTF-8");
+
+    } else if (wanted & NGX_HTTP_YIMEN_ROUTE_FORM) {
+        ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_MEDIA_TYPE,
+                 "Content-Type 应为 application/x-www-form-urlencoded (UTF-8)",
+                 "Content-Type must be application/x-www-form-urlencoded, "
+                 "UTF-8");
 
     } else {
         ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_MEDIA_TYPE,
@@ -208,7 +222,59 @@ ngx_http_yimen_body_more(ngx_http_yimen_ctx_t *ctx)
     }
 
     r->read_event_handler = ngx_http_block_reading;
-    ctx->on_replies(ctx);
+    ngx_http_yimen_body_end(ctx);
+}
+
+
+static size_t
+ngx_http_yimen_body_max(ngx_http_yimen_ctx_t *ctx)
+{
+    return (ctx->route->flags & NGX_HTTP_YIMEN_ROUTE_FORM)
+           ? YM_FORM_BYTES : NGX_HTTP_YIMEN_BODY_BYTES;
+}
+
+
+/* a form is read at once: one that is malformed never reaches a handler */
+
+static void
+ngx_http_yimen_body_end(ngx_http_yimen_ctx_t *ctx)
+{
+    ym_status         rc;
+    struct ym_err     err;
+    struct ym_arena  *arena;
+
+    if (!(ctx->route->flags & NGX_HTTP_YIMEN_ROUTE_FORM)) {
+        ctx->on_body(ctx);
+        return;
+    }
+
+    arena = ngx_http_yimen_arena(ctx);
+    if (arena == NULL) {
+        return;
+    }
+
+    rc = ym_form_parse(ctx->body, arena, &ctx->form, &err);
+
+    if (rc == YM_ENOMEM) {
+        ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
+        return;
+    }
+
+    if (rc != YM_OK) {
+        ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_BAD_REQUEST,
+                               "表单内容无效", err.message);
+        return;
+    }
+
+    ctx->on_body(ctx);
+}
+
+
+ngx_int_t
+ngx_http_yimen_form(ngx_http_yimen_ctx_t *ctx, const char *name,
+    struct ym_str *ret)
+{
+    return ym_form_get(ctx->form, name, ret) ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -230,7 +296,7 @@ ngx_http_yimen_body_take(ngx_http_yimen_ctx_t *ctx)
 
         n = (size_t) (b->last - b->pos);
 
-        if (n > NGX_HTTP_YIMEN_BODY_BYTES - ctx->body.n) {
+        if (n > ngx_http_yimen_body_max(ctx) - ctx->body.n) {
             return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
         }
 
@@ -288,6 +354,7 @@ void
 ngx_http_yimen_body_free(ngx_http_yimen_ctx_t *ctx)
 {
     if (ctx->body_size) {
+        ym_wipe((char *) (uintptr_t) ctx->body.p, ctx->body.n);
         ngx_free((char *) (uintptr_t) ctx->body.p);
         ctx->body.p = NULL;
         ctx->body_size = 0;
@@ -307,6 +374,13 @@ ngx_http_yimen_body_refuse(ngx_http_yimen_ctx_t *ctx, ngx_int_t status)
     switch (status) {
 
     case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
+        if (ctx->route->flags & NGX_HTTP_YIMEN_ROUTE_FORM) {
+            ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_TOO_LARGE,
+                                   "表单最多 64 KiB",
+                                   "A form has at most 64 KiB");
+            return;
+        }
+
         ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_TOO_LARGE,
                                "请求内容最多 1 MiB",
                                "A request body has at most 1 MiB");

@@ -540,3 +540,20 @@ done:
 
     return rc;
 }
+
+
+ngx_uint_t
+ngx_http_yimen_digest_shard(const ngx_http_yimen_main_conf_t *ymcf,
+    const char *hex)
+{
+    ngx_uint_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < 8; i++) {
+        n = n * 16 + (ngx_uint_t) (hex[i] <= '9' ? hex[i] - '0'
+                                                 : hex[i] - 'a' + 10);
+    }
+
+    return n % (ngx_uint_t) ymcf->catalog->site.shards;
+}

@@ -12,6 +12,7 @@
 
 #include "ym_catalog.h"
 #include "ym_jwt.h"
+#include "ym_seal.h"
 
 
 /* names of the limits of the API; docs/api.md lists them */
@@ -30,7 +31,25 @@ typedef struct {
     const char           *roles_claim;
     const char           *area_claim;
     const char           *org_claim;
+    const char           *public_url;      /* origin, without a last slash */
+    ngx_flag_t            secure;          /* it is https */
+    ngx_array_t           issuers;         /* of ngx_http_yimen_issuer_t */
 } ngx_http_yimen_auth_conf_t;
+
+/* an OpenID provider, as far as others must know it; who adds: auth.issuers */
+typedef struct {
+    const char           *id;              /* of the configuration */
+    const char           *issuer;
+} ngx_http_yimen_issuer_t;
+
+/* `auth: session:`; on 0 = nobody has a session here */
+typedef struct {
+    ngx_flag_t            on;
+    int64_t               idle;            /* ms, all of them */
+    int64_t               absolute;
+    int64_t               touch;
+    int64_t               max_per_person;
+} ngx_http_yimen_session_conf_t;
 
 /* counters of all workers, in shared memory */
 typedef struct {
@@ -47,6 +66,9 @@ typedef struct {
     ngx_str_t                     catalog_file;
     struct ym_catalog            *catalog;
     ngx_http_yimen_auth_conf_t    auth;
+    ngx_http_yimen_session_conf_t session;
+    struct ym_ring               *ring;           /* NULL: none configured */
+    ngx_array_t                   providers;      /* ngx_http_yimen_oidc.h */
     ngx_http_yimen_redis_conf_t   redis;
     ngx_str_t                     redis_target;   /* directive or catalogue */
     ngx_str_t                     redis_password; /* a reference */
@@ -111,6 +133,10 @@ const char *ngx_http_yimen_conf_reference(ngx_conf_t *cf,
  */
 char *ngx_http_yimen_conf_secret(ngx_conf_t *cf,
     ngx_http_yimen_main_conf_t *ymcf, const char *reference);
+
+/* the shard of a digest in hex: of its first eight digits */
+ngx_uint_t ngx_http_yimen_digest_shard(const ngx_http_yimen_main_conf_t *ymcf,
+    const char *hex);
 
 /* logs every entry of d at emerg */
 void ngx_http_yimen_conf_log(ngx_conf_t *cf, const struct ym_diag *d);

@@ -82,6 +82,7 @@ ngx_http_yimen_request_handler(ngx_http_request_t *r)
 
     ngx_http_yimen_body_read(ctx, ctx->route->flags
                                   & (NGX_HTTP_YIMEN_ROUTE_BODY
+                                     | NGX_HTTP_YIMEN_ROUTE_FORM
                                      | NGX_HTTP_YIMEN_ROUTE_PATCH),
                              ngx_http_yimen_request_run);
 

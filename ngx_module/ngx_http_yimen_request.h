@@ -22,12 +22,31 @@ typedef struct ngx_http_yimen_ctx_s    ngx_http_yimen_ctx_t;
 typedef void (*ngx_http_yimen_handler_pt)(ngx_http_yimen_ctx_t *ctx);
 
 
-/* who calls; strings live as long as the request */
+/* how it is known who calls */
+typedef enum {
+    NGX_HTTP_YIMEN_BY_NOTHING,  /* nobody known */
+    NGX_HTTP_YIMEN_BY_BEARER,
+    NGX_HTTP_YIMEN_BY_SESSION
+} ngx_http_yimen_method_e;
+
+/*
+ * Who calls; strings live as long as the request, "" where there is nothing.
+ * subject is the person id, the owner of records: the `sub` when it comes from
+ * auth.issuer, "local:<account>", else "<provider>:<sub>".
+ */
 typedef struct {
-    struct ym_str  subject;
-    struct ym_str  org;
-    struct ym_str  area;
-    ngx_uint_t     roles;       /* NGX_HTTP_YIMEN_ROLE_* */
+    struct ym_str            subject;
+    struct ym_str            org;
+    struct ym_str            area;
+    ngx_uint_t               roles;      /* NGX_HTTP_YIMEN_ROLE_* */
+    struct ym_str            login;      /* name that applications know */
+    struct ym_str            name;       /* to be shown */
+    struct ym_str            email;
+    struct ym_str            issuer;
+    struct ym_str            provider;   /* id in the configuration, "local" */
+    ngx_http_yimen_method_e  method;
+    int64_t                  auth_time;  /* ms; 0 = not known */
+    struct ym_str            session;    /* SHA-256 of its id, lower hex */
 } ngx_http_yimen_identity_t;
 
 
@@ -44,6 +63,7 @@ struct ngx_http_yimen_ctx_s {
     size_t                         body_size;  /* of its buffer */
     json_t                        *json;       /* the body, parsed */
     json_t                        *record;     /* what is checked */
+    const struct ym_form          *form;       /* the body, when it is one */
     struct ym_buf                  out;        /* the answer's text */
 
     /* the calls under way, and their replies */
@@ -52,6 +72,7 @@ struct ngx_http_yimen_ctx_s {
     ngx_uint_t                     in_flight;
     ngx_http_yimen_redis_e         trouble;    /* of any of them */
     unsigned                       refused:1;  /* one could not be sent */
+    ngx_http_yimen_handler_pt      on_body;
     ngx_http_yimen_handler_pt      on_replies;
     ngx_http_yimen_handler_pt      on_trouble; /* NULL: answer with 503 */
 
@@ -84,6 +105,13 @@ ngx_int_t ngx_http_yimen_body_json(ngx_http_yimen_ctx_t *ctx);
 
 /* a query argument, decoded; NGX_DECLINED when there is none */
 ngx_int_t ngx_http_yimen_query(ngx_http_yimen_ctx_t *ctx, const char *name,
+    struct ym_str *ret);
+
+/*
+ * A field of a form body (routes with _FORM), decoded, from the request's
+ * pool.  NGX_DECLINED when there is none.
+ */
+ngx_int_t ngx_http_yimen_form(ngx_http_yimen_ctx_t *ctx, const char *name,
     struct ym_str *ret);
 
 /* a request header, or NULL */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Redis, a copy of the fixture deployment and nginx with the API: what most module tests start.
  */
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -13,16 +14,38 @@ export const LOCATIONS = `
   location = /healthz { yimen_api on; }
   location = /readyz { yimen_api on; }
   location = /metrics { yimen_api on; }
+  location /auth/ { yimen_api on; }
 `;
+
+export const PUBLIC_URL = 'https://yimen.example';
+
+/* A value as YAML in the strict subset: flow style, every scalar quoted; "[…]" texts are taken as they are. */
+const flow = (v) => (Array.isArray(v) ? `[${v.map(flow).join(', ')}]`
+  : v !== null && typeof v === 'object' ? `{ ${Object.entries(v).map(([k, x]) => `${k}: ${flow(x)}`).join(', ')} }`
+    : JSON.stringify(String(v)));
+
+/* A key ring as `yimen keys ring` makes one: one key that seals, one that makes digests. */
+export const makeRing = (kid = 't1') => ({
+  keys: [
+    { kty: 'oct', alg: 'A256GCM', kid, k: crypto.randomBytes(32).toString('base64url') },
+    { kty: 'oct', alg: 'HS256', kid: 'mac', k: crypto.randomBytes(32).toString('base64url') },
+  ],
+});
+
+/* What `auth:` needs for sessions: deploy: { auth: withSessions({ idle: '1s' }) } */
+export const withSessions = (session = {}, more = {}) => ({
+  public_url: PUBLIC_URL, ring: 'file:keys/ring.json', session, ...more,
+});
 
 /* A folder with yimen.yaml, adapters, types and keys; change(dir) may edit it before it is used. */
 export class Deployment {
-  constructor({ redis, shards = 2, keys = [makeKey('ES256')], auth = {}, from = 'tests/data/deploy' } = {}) {
+  constructor({ redis, shards = 2, keys = [makeKey('ES256')], auth = {}, from = 'tests/data/deploy', ring = makeRing() } = {}) {
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'yimen-deploy-'));
     fs.cpSync(path.join(TOP, from), this.dir, { recursive: true });
     this.keys = keys;
     this.file = path.join(this.dir, 'yimen.yaml');
     this.writeKeys();
+    this.writeRing(ring);
     this.auth = { jwks: 'jwks.json', issuer: ISSUER, audience: AUDIENCE, algorithms: '[ES256, RS256, EdDSA]', ...auth };
     this.site = { redis, shards };
     this.write();
@@ -32,8 +55,18 @@ export class Deployment {
     fs.writeFileSync(path.join(this.dir, 'jwks.json'), JSON.stringify({ keys: this.keys.map((k) => k.jwk) }));
   }
 
+  /* keys/ring.json, for `ring: file:keys/ring.json` */
+  writeRing(ring) {
+    this.ring = ring;
+    const file = path.join(this.dir, 'keys/ring.json');
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, JSON.stringify(ring), { mode: 0o600 });
+    fs.chmodSync(file, 0o600);
+  }
+
   write() {
-    const auth = Object.entries(this.auth).map(([k, v]) => `  ${k}: ${/^\[/.test(v) ? v : JSON.stringify(v)}`).join('\n');
+    const auth = Object.entries(this.auth)
+      .map(([k, v]) => `  ${k}: ${typeof v === 'string' && /^\[/.test(v) ? v : flow(v)}`).join('\n');
     fs.writeFileSync(this.file, `redis: "${this.site.redis}"
 shards: ${this.site.shards}
 types_dir: types

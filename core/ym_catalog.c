@@ -34,6 +34,8 @@ static const struct ym_field site_fields[] = {
      "Files the running parts keep."},
     {"auth", YM_FIELD_NODE, SITE(auth), NULL, 0, 0, NULL, YM_FIELD_RELOADABLE,
      "Who may call: keys, issuer, audience, claims."},
+    {"audit", YM_FIELD_NODE, SITE(audit), NULL, 0, 0, NULL, YM_FIELD_RELOADABLE,
+     "Evidence: how long it is kept, and where."},
     {NULL, YM_FIELD_STRING, 0, NULL, 0, 0, NULL, 0, NULL},
 };
 

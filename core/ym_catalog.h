@@ -15,6 +15,7 @@ struct ym_site {
     int64_t     shards;           /* shards: 1..32 */
     const char *types_dir, *codes_dir, *crosswalks_dir, *systems_dir, *sites_dir, *state_dir;
     const struct ym_yaml *auth;   /* auth: keys, jwks, issuer, audience, roles claim … */
+    const struct ym_yaml *audit;  /* audit: keep, segment, recent (ym_audit_conf.h) */
 };
 
 struct ym_catalog {

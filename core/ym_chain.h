@@ -78,6 +78,9 @@ struct ym_chain_walk {
     char id[YM_CHAIN_ID];    /* of the chain */
     int64_t segment, segments;
     int64_t first_seq, removed_seq; /* first line there is; last line removed on purpose */
+    bool keyed;                     /* this segment is */
+    bool keyed_before;              /* one was */
+    int64_t unkeyed;                /* segments that are not, before the first that is */
     const char *first_file;
     char first_prev[YM_CHAIN_MAC], removed_mac[YM_CHAIN_MAC];
     int64_t head_seq; /* see ym_chain_walk_head */

@@ -136,9 +136,6 @@ static void look_at_open(struct ym_chain_walk *w, int64_t seq, const json_t *lin
     if (w->id[0] != '\0' && (id == NULL || strcmp(id, w->id) != 0)) {
         report(w, seq, "segment", "this segment is of another chain");
     }
-    if (w->ring != NULL && !json_is_true(json_object_get(line, "keyed"))) {
-        report(w, seq, "segment", "this segment is not keyed, though there is a key ring");
-    }
     w->segment = segment;
     copy_text(w->id, sizeof(w->id), id);
     take_places(w, line);
@@ -208,6 +205,32 @@ static void look_at_order(struct ym_chain_walk *w, const struct ym_chain_line *l
     }
 }
 
+/* How a segment is keyed says its first line; once there is a key, there is no way back. */
+static void look_at_keying(struct ym_chain_walk *w, struct ym_str text)
+{
+    static const char plain[] = "\"keyed\":false";
+
+    w->keyed = memmem(text.p, text.n, plain, sizeof(plain) - 1) == NULL;
+    if (w->keyed && w->ring == NULL) {
+        report(w, w->at.seq + 1, "segment",
+               "the segment is keyed: its lines cannot be verified without the key ring");
+    } else if (!w->keyed && w->keyed_before) {
+        report(w, w->at.seq + 1, "segment", "the segment is not keyed, though earlier ones are");
+    }
+    w->keyed_before = w->keyed_before || w->keyed;
+    w->unkeyed += !w->keyed;
+}
+
+static bool holds_here(struct ym_chain_walk *w, const struct ym_chain_line *line,
+                       char real[YM_CHAIN_MAC])
+{
+    if (w->keyed && w->ring == NULL) {
+        copy_mac(real, line->mac);
+        return true;
+    }
+    return ym_chain_holds(w->keyed ? w->ring : NULL, line, real);
+}
+
 void ym_chain_walk_line(struct ym_chain_walk *w, struct ym_str text)
 {
     struct ym_chain_line line;
@@ -216,13 +239,16 @@ void ym_chain_walk_line(struct ym_chain_walk *w, struct ym_str text)
 
     w->line++;
     w->lines++;
+    if (w->line == 1) {
+        look_at_keying(w, text);
+    }
     if (!ym_chain_split(text, &line)) {
         report(w, w->at.seq + 1, "unreadable", "this is no line of the chain");
         w->at.seq++;
         w->at.mac[0] = w->real[0] = '\0';
         return;
     }
-    holds = ym_chain_holds(w->ring, &line, real);
+    holds = holds_here(w, &line, real);
     if (!holds) { /* nothing that it says counts, its number least of all */
         report(w, w->at.seq + 1, "altered", "the line is not as it was written");
         w->at.seq++;

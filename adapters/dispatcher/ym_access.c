@@ -26,6 +26,7 @@ __asm__(".pushsection .rodata\n"
         ".incbin \"core/ym_store.lua\"\n" /* and its parts, in name order */
         ".incbin \"core/ym_store_account.lua\"\n"
         ".incbin \"core/ym_store_desk.lua\"\n"
+        ".incbin \"core/ym_store_evidence.lua\"\n"
         ".incbin \"core/ym_store_list.lua\"\n"
         ".incbin \"core/ym_store_mend.lua\"\n"
         ".incbin \"core/ym_store_once.lua\"\n"

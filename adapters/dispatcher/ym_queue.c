@@ -16,6 +16,7 @@
 #define QUEUE_CONNECT_S 3
 #define QUEUE_ANSWER_S 15
 #define QUEUE_ARGS_MAX 4096
+#define QUEUE_READ_MAX 80 /* words of ym_queue_read */
 #define QUEUE_DEPTH_MAX 8 /* of an answer; the deepest of the store has 4 */
 
 struct ym_queue {
@@ -190,33 +191,39 @@ static json_t *queue_json(const redisReply *r, int depth)
     return list;
 }
 
-ym_status ym_queue_call(struct ym_queue *q, const char *fn, unsigned shard, const char *const *argv,
-                        size_t argc, json_t **ret, struct ym_err *err)
+/* Connected, and to a server with our library. */
+static ym_status queue_ready(struct ym_queue *q, struct ym_err *err)
+{
+    ym_status rc = queue_connect(q, err);
+
+    if (rc == YM_OK && !q->current) {
+        rc = queue_look(q, err);
+    }
+    if (rc == YM_OK && !q->current) {
+        rc = ym_err_set(err, YM_EUNSUPPORTED,
+                        "Redis does not hold version %s of the function library %s; start "
+                        "yimen-dispatcher of this build once, it loads it",
+                        YM_STORE_VERSION, YM_STORE_LIBRARY);
+    }
+    return rc;
+}
+
+ym_status ym_queue_ask(struct ym_queue *q, const char *fn, unsigned shard,
+                       const struct ym_str *argv, size_t argc, struct redisReply **ret,
+                       struct ym_err *err)
 {
     const char **words = NULL;
     size_t *lens = NULL;
     char tag[16];
-    redisReply *r = NULL;
-    json_t *tree;
     ym_status rc;
 
     if (argc > QUEUE_ARGS_MAX) {
         return ym_err_set(err, YM_ETOOBIG, "%s: more than %d arguments", fn, QUEUE_ARGS_MAX);
     }
-    rc = queue_connect(q, err);
-    if (rc == YM_OK && !q->current) {
-        rc = queue_look(q, err);
-    }
+    rc = queue_ready(q, err);
     if (rc != YM_OK) {
         return rc;
     }
-    if (!q->current) {
-        return ym_err_set(err, YM_EUNSUPPORTED,
-                          "Redis does not hold version %s of the function library %s; start "
-                          "yimen-dispatcher of this build once, it loads it",
-                          YM_STORE_VERSION, YM_STORE_LIBRARY);
-    }
-
     words = calloc(argc + 4, sizeof(*words));
     lens = calloc(argc + 4, sizeof(*lens));
     if (words == NULL || lens == NULL) {
@@ -228,30 +235,63 @@ ym_status ym_queue_call(struct ym_queue *q, const char *fn, unsigned shard, cons
     words[1] = fn;
     words[2] = "1";
     words[3] = tag;
-    for (size_t i = 0; i < argc; i++) {
-        words[4 + i] = argv[i] != NULL ? argv[i] : "";
-    }
-    for (size_t i = 0; i < argc + 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         lens[i] = strlen(words[i]);
     }
-
-    rc = queue_command(q, words, lens, argc + 4, &r, err);
-    if (rc != YM_OK) {
-        goto done;
+    for (size_t i = 0; i < argc; i++) {
+        words[4 + i] = argv[i].p != NULL ? argv[i].p : "";
+        lens[4 + i] = argv[i].n;
     }
-    tree = queue_json(r, 0);
-    if (tree == NULL) {
-        rc = ym_err_set(err, YM_EINVAL, "%s: an answer that cannot be read", fn);
-        goto done;
-    }
-    *ret = tree;
+    rc = queue_command(q, words, lens, argc + 4, ret, err);
 done:
-    if (r != NULL) {
-        freeReplyObject(r);
-    }
     free(words);
     free(lens);
     return rc;
+}
+
+ym_status ym_queue_read(struct ym_queue *q, const struct ym_str *words, size_t count,
+                        struct redisReply **ret, struct ym_err *err)
+{
+    const char *argv[QUEUE_READ_MAX];
+    size_t lens[QUEUE_READ_MAX];
+    ym_status rc = count <= QUEUE_READ_MAX ? queue_ready(q, err) : YM_ETOOBIG;
+
+    if (rc != YM_OK) {
+        return rc;
+    }
+    for (size_t i = 0; i < count; i++) {
+        argv[i] = words[i].p;
+        lens[i] = words[i].n;
+    }
+    return queue_command(q, argv, lens, count, ret, err);
+}
+
+ym_status ym_queue_call(struct ym_queue *q, const char *fn, unsigned shard, const char *const *argv,
+                        size_t argc, json_t **ret, struct ym_err *err)
+{
+    struct ym_str *args = calloc(argc + 1, sizeof(*args));
+    redisReply *r = NULL;
+    json_t *tree = NULL;
+    ym_status rc;
+
+    if (args == NULL) {
+        return ym_err_set(err, YM_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < argc; i++) {
+        args[i] = ym_str_of(argv[i]);
+    }
+    rc = ym_queue_ask(q, fn, shard, args, argc, &r, err);
+    free(args);
+    if (rc != YM_OK) {
+        return rc;
+    }
+    tree = queue_json(r, 0);
+    freeReplyObject(r);
+    if (tree == NULL) {
+        return ym_err_set(err, YM_EINVAL, "%s: an answer that cannot be read", fn);
+    }
+    *ret = tree;
+    return YM_OK;
 }
 
 /* Whether FUNCTION LIST's answer holds exactly our text. */

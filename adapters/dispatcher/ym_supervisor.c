@@ -4,6 +4,7 @@
  */
 #include "ym_supervisor.h"
 
+#include "ym_archivist.h"
 #include "ym_backoff.h"
 #include "ym_log.h"
 #include "ym_queue.h"
@@ -122,6 +123,9 @@ static struct ym_catalog *supervisor_load(const char *config)
         ym_diag_add(&d, cat->file, 1, 1,
                     "state_dir: is missing; name a folder of the dispatcher's own");
     }
+    if (cat != NULL) {
+        ym_archivist_check(cat, &d);
+    }
     if (d.total > 0) {
         supervisor_faults(&d);
         ym_catalog_close(cat);
@@ -199,7 +203,11 @@ static bool supervisor_enrol(struct supervisor *s)
         }
         c->wanted = true;
     }
-    return true;
+    c = supervisor_child(s, YM_ARCHIVIST_ID);
+    if (c != NULL) {
+        c->wanted = true;
+    }
+    return c != NULL;
 }
 
 static void supervisor_free(struct supervisor *s)
@@ -219,17 +227,18 @@ static void supervisor_free(struct supervisor *s)
     }
 }
 
-/* In the new process. Does not return. */
+/* In the new process. Does not return. sys NULL = the archivist. */
 static void child_run(struct supervisor *s, const struct ym_system *sys, int ready_fd, pid_t parent)
 {
-    struct ym_worker_args args = {s->catalog, sys, ready_fd, parent};
+    struct ym_worker_args worker = {s->catalog, sys, ready_fd, parent};
+    struct ym_archivist_args archivist = {s->catalog, ready_fd, parent};
     int code;
 
     /* the lock must not outlive the supervisor in its workers; the rest is none of theirs */
     close(s->lock_fd);
     close(s->signal_fd);
     s->lock_fd = s->signal_fd = -1;
-    code = ym_worker_main(&args);
+    code = sys != NULL ? ym_worker_main(&worker) : ym_archivist_main(&archivist);
     supervisor_free(s);
     curl_global_cleanup();
     exit(code);
@@ -238,11 +247,12 @@ static void child_run(struct supervisor *s, const struct ym_system *sys, int rea
 static void child_start(struct supervisor *s, struct child *c, int64_t now_ms)
 {
     const struct ym_system *sys = ym_catalog_system(s->catalog, c->id);
+    bool archivist = strcmp(c->id, YM_ARCHIVIST_ID) == 0;
     pid_t parent = getpid();
     int ready[2] = {-1, -1};
 
     c->start_ms = now_ms + SUPERVISOR_RESTART_CAP_MS; /* should the fork fail */
-    if (sys == NULL || pipe2(ready, O_CLOEXEC | O_NONBLOCK) != 0) {
+    if ((sys == NULL && !archivist) || pipe2(ready, O_CLOEXEC | O_NONBLOCK) != 0) {
         return;
     }
     c->pid = fork();
@@ -259,7 +269,7 @@ static void child_start(struct supervisor *s, struct child *c, int64_t now_ms)
     }
     c->ready_fd = ready[0];
     c->started_ms = now_ms;
-    c->drain_ms = ym_worker_drain_ms(sys);
+    c->drain_ms = archivist ? YM_ARCHIVIST_DRAIN_MS : ym_worker_drain_ms(sys);
     c->stale = false;
     ym_sm_move(&c->sm, c, CHILD_STARTING);
     ym_log(YM_LOG_INFO, "worker.started", "system", c->id, "pid", ym_log_int(c->pid), NULL);

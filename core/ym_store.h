@@ -16,10 +16,13 @@
  *   {sN}:c               hash: n last serial, l clock ms, a b how far ids stray from the clock
  *   {sN}:id:<chunk>      string: 39 ids of 26 characters each; serial → id
  *   {sN}:num             hash: system → its short number in this shard, never changed
- *   {sN}:r:<id>          hash: m packed type, owner, …; b the latest envelope;
+ *   {sN}:r:<id>          hash: m packed type, owner, …; b<revision> the latest envelope;
  *                        <number of system> packed delivery ("q" = new and queued)
  *   {sN}:v:<id>          hash: revision → envelope, of the revisions before the latest
- *   {sN}:q:<system>      stream, ready deliveries; group "w"; all is in the entry's id
+ *   {sN}:q:<system>      stream, ready deliveries and those in flight; group "w" is its cursor (nothing
+ *                        is ever pending in it); all is in the entry's id
+ *   {sN}:f               hash: system → its worker's lease: epoch, the last entry claimed, the last one
+ *                        of earlier epochs. What stands in the stream up to there is in flight.
  *   {sN}:z:<system>      sorted set, delayed deliveries: serial → due ms
  *   {sN}:x:<system>:<S>  sorted set: deliveries in an exceptional state S (r u j x h), serial → since
  *   {sN}:n:<system>      hash: counters by letter, kept by the transitions (q is what stream and delays
@@ -29,8 +32,10 @@
  *   {sN}:audit           stream: who, what, id, system, why
  *   {s0}:sys:<system>    hash: paused 1, paused_by, paused_at, paused_why; what the worker reports
  *   {s0}:ctl:<system>    stream, a doorbell for the worker: what = pause | resume (trimmed)
- * The encodings are the store's own business: others go through the functions, or block on a
- * stream with XREAD to hear that something came.
+ * The encodings are the store's own business: others go through the functions, with two exceptions.
+ * They block on a stream with XREAD to hear that something came; and a worker reads the envelopes of
+ * what it has claimed (YM_ENVELOPE_…), because a text that passes through a function costs several
+ * times as much.
  *
  * Delivery state letters, and the API's word (docs/delivery.md):
  *   q queued · s sending · d delivered · r retrying · c sending (taken, number awaited) ·
@@ -43,8 +48,16 @@
 #define YM_STORE_H
 
 #define YM_STORE_LIBRARY "yimen"
-#define YM_STORE_VERSION "1"     /* raised with every change of a key, argument or reply */
+#define YM_STORE_VERSION "2"     /* raised with every change of a key, argument or reply */
 #define YM_STORE_GROUP "w"
+/*
+ * HGET {sN}:r:<id> b<revision> (shard, id, revision); nil = revised since the claim, then it stands at
+ * HGET {sN}:v:<id> <revision>
+ */
+#define YM_ENVELOPE_KEY "{s%u}:r:%s"
+#define YM_ENVELOPE_FIELD "b%lld"
+#define YM_ENVELOPE_KEY_EARLIER "{s%u}:v:%s"
+#define YM_ENVELOPE_FIELD_EARLIER "%lld"
 #define YM_IDEMPOTENCY_DAYS 30
 
 /* () → YM_STORE_VERSION */
@@ -110,7 +123,8 @@
  *    revision, sent_ms, type, owner, org, area, created, updated, envelope, of, letter], …]
  * op: create | update | withdraw | lookup (token's earlier attempt is ambiguous, or its number is awaited;
  * sent_ms, revision and envelope are that attempt's, `of` is its op: create | update | withdraw, letter
- * is u or c; attempt counts the looks). Entries with nothing to do are acknowledged and deleted.
+ * is u or c; attempt counts the looks). Entries with nothing to do are deleted. envelope: "" for the
+ * record's latest: its worker reads it by YM_ENVELOPE_KEY.
  * next_due_ms is that of ym_due. Neither pause nor hours are asked here: that is the worker's part.
  */
 #define YM_FN_CLAIM "ym_claim"
@@ -120,10 +134,12 @@
  * verdict: d delivered · r retry after delay (counts) · p put back after delay (does not count) ·
  *   c number awaited, look again after delay (-1: only a person) · u unknown, look after delay (-1: only a person) ·
  *   a proven absent: send again now · j · x · h · w withdrawn there
- * → ["fenced"] (an older epoch) | ["ok" or "fenced" per item…]. Acknowledges and deletes in the same
- * step; a delivery whose wanted revision rose meanwhile goes back to the queue. revision: what the
- * system now has (d), "0" = the one that was sent; with a: the older one that was found, "0" = none. d with neither number nor digest is not believed: it becomes u
- * for a person, problem code no_evidence. The same item again answers "ok" and changes nothing.
+ * → ["fenced"] (an older epoch) | ["ok" or "fenced" per item…]. Deletes the entry in the same step; a
+ * delivery whose wanted revision rose meanwhile goes back to the queue. revision: what the system now
+ * has (d), "0" = the one that was sent; with a: the older one that was found, "0" = none. digest: the
+ * 32 bytes of a SHA-256, or its hex, or any other text. d with neither number nor digest is not
+ * believed: it becomes u for a person, problem code no_evidence. The same item again answers "ok" and
+ * changes nothing.
  */
 #define YM_FN_SETTLE "ym_settle"
 
@@ -132,8 +148,9 @@
 
 /*
  * (system, consumer, epoch, min_idle_ms, max) → ["fenced"] | [reclaimed, lost]: entries taken under an
- * older epoch; s becomes u, look at once. lost: the stream no longer held them (data-loss alarm; the
- * delivery goes on all the same). Entries of the current epoch are the living worker's: never touched.
+ * older epoch; s becomes u, look at once. Nothing is done within min_idle_ms of the last claim. lost:
+ * attempts whose entries the stream no longer holds (data-loss alarm; ym_reconcile makes them go on).
+ * Entries of the current epoch are the living worker's: never touched.
  */
 #define YM_FN_RECLAIM "ym_reclaim"
 

@@ -9,7 +9,7 @@
 -- delivery does it through the context (open … flush), which gathers the changes of a batch and
 -- writes each counter, each sorted set and each stream once.
 
-local VERSION = '1'
+local VERSION = '2'
 local DAY = 86400000
 local IDEMPOTENCY_DAYS = 30
 local GROUP = 'w'
@@ -117,21 +117,22 @@ local function id_floor(ms)
     return table.concat(out) .. '0000000000000000'
 end
 
--- A SHA-256 in hex is stored in 34 bytes: five numbers of 13, 13, 13, 13 and 12 hex digits, which a
--- double holds. Any other text is stored as it is, behind a "=", which no number begins with.
+-- A SHA-256 is kept in its 32 bytes behind a "#", whether it came as bytes or in hex; any other text
+-- as it is behind a "=".
 local function digest_in(s)
-    if #s ~= 64 or find(s, '[^0-9a-f]') then
+    if #s == 32 then
+        return '#' .. s
+    elseif #s ~= 64 or find(s, '[^0-9a-f]') then
         return '=' .. s
     end
-    return struct.pack('>I7I7I7I7I6', tonumber(sub(s, 1, 13), 16), tonumber(sub(s, 14, 26), 16),
-        tonumber(sub(s, 27, 39), 16), tonumber(sub(s, 40, 52), 16), tonumber(sub(s, 53), 16))
+    return '#' .. string.gsub(s, '%x%x', function(pair) return string.char(tonumber(pair, 16)) end)
 end
 
 local function digest_out(s)
     if s == '' or byte(s) == 61 then
         return sub(s, 2)
     end
-    return string.format('%013x%013x%013x%013x%012x', struct.unpack('>I7I7I7I7I6', s))
+    return string.format('%012x%012x%012x%012x%012x%04x', struct.unpack('>I6I6I6I6I6I2', s, 2))
 end
 
 -- Packed values -----------------------------------------------------------------------------------
@@ -155,10 +156,10 @@ end
 
 -- A delivery. letter · has: revision the system holds · tries, looks: attempts and lookups counted ·
 -- entry: its entry in the stream, '' none, nil the one it was accepted with · epoch: of the worker
--- that has it in flight, 0 none · seq: rises with every claim and every fence · sent, rev, op: the
--- last attempt's time, revision, operation (c u w) · due: 0 none, -1 only a person · number, digest,
--- problem · hand: 1 = the system has no interface · wd: withdrawal 1 by operation, 2 by hand ·
--- was: what it is counted as
+-- that has it in flight, 0 none or not written (see leases) · seq: rises with every claim and every
+-- fence · sent, rev, op: the last attempt's time, revision, operation (c u w) · due: 0 none, -1 only
+-- a person · number, digest, problem · hand: 1 = the system has no interface · wd: withdrawal 1 by
+-- operation, 2 by hand · was: what it is counted as
 local function class(d)
     return d.due == -1 and RESTING[d.letter] or d.letter
 end
@@ -197,6 +198,65 @@ local function load_placed(packed, m)
         d.entry = string.format('%.0f-%.0f', m.created, m.serial)
     end
     return d
+end
+
+-- Leases ------------------------------------------------------------------------------------------
+
+-- What a system's worker has claimed. Entries only rise, so what is in flight is what still stands in
+-- the stream up to (ms, serial); up to (from_ms, from_serial) it was claimed under earlier epochs. So
+-- claiming a queued delivery writes nothing to it: `fly` says what the claim made of it, until
+-- something is written. at: the last claim's time · each, from_each: every revision is sent
+local function load_lease(packed)
+    local e, h, a, m, s, f, g, k = unpack_msg(packed)
+    return { epoch = e, each = h == 1, at = a, ms = m, serial = s, from_ms = f, from_serial = g,
+        from_each = k == 1 }
+end
+
+local function read_lease(p, system)
+    local packed = call('HGET', p .. ':f', system)
+    return packed and load_lease(packed)
+end
+
+local function write_lease(p, system, l)
+    call('HSET', p .. ':f', system, pack(l.epoch, l.each and 1 or 0, l.at, l.ms, l.serial,
+        l.from_ms, l.from_serial, l.from_each and 1 or 0))
+end
+
+local function beyond(ms, serial, last_ms, last_serial)
+    return ms > last_ms or (ms == last_ms and serial > last_serial)
+end
+
+-- What is to be done with a delivery whose turn has come: c u w create, update, withdraw, l look;
+-- nil when there is nothing.
+local function operation(d, m)
+    if d.letter == 'u' or d.letter == 'c' then
+        return 'l'
+    elseif m.withdrawn > 0 then
+        return d.has > 0 and 'w' or nil
+    elseif d.has >= m.revision then
+        return nil
+    end
+    return d.has == 0 and 'c' or 'u'
+end
+
+local function begin_attempt(d, m, op, each, epoch, at)
+    d.letter, d.op, d.sent, d.epoch, d.seq = 's', op, at, epoch, d.seq + 1
+    d.rev = each and op ~= 'w' and d.has + 1 or m.revision
+end
+
+-- A queued delivery that its system's worker has claimed becomes what it is: sending.
+local function fly(d, m, lease)
+    if not lease or d.letter ~= 'q' or d.epoch > 0 or d.due > 0 or d.entry == '' then
+        return
+    end
+    local ms, op = d.entry and tonumber(match(d.entry, '^%d+')) or m.created, operation(d, m)
+    if not op or beyond(ms, m.serial, lease.ms, lease.serial) then
+        return
+    end
+    local own = beyond(ms, m.serial, lease.from_ms, lease.from_serial)
+    local epoch = own and lease.epoch or max(lease.epoch - 1, 1)
+    begin_attempt(d, m, op, own and lease.each or not own and lease.from_each, epoch, lease.at)
+    d.was, d.flown = 's', true
 end
 
 -- The context: one per call -----------------------------------------------------------------------
@@ -338,7 +398,6 @@ end
 local function flush(ctx)
     local p = ctx.p
     for system, entries in pairs(ctx.done) do
-        bulk('XACK', p .. ':q:' .. system, GROUP, entries)
         bulk('XDEL', p .. ':q:' .. system, nil, entries)
     end
     for key, members in pairs(ctx.zrem) do
@@ -368,10 +427,15 @@ local function audit(ctx, who, what, id, system, why)
         'system', system, 'why', why)
 end
 
--- Somebody removed the group: everything in the stream is offered again, and claim tells what is in
--- flight from what is new.
-local function regroup(ctx, system)
-    call('XGROUP', 'CREATE', ctx.p .. ':q:' .. system, GROUP, '0', 'MKSTREAM')
+-- The group is the stream's cursor; the lease knows where it stood.
+local function make_group(ctx, system, lease)
+    return redis.pcall('XGROUP', 'CREATE', ctx.p .. ':q:' .. system, GROUP,
+        lease and entry_id(lease.ms, lease.serial) or '0', 'MKSTREAM')
+end
+
+-- Somebody removed the group.
+local function regroup(ctx, system, lease)
+    make_group(ctx, system, lease)
     audit(ctx, 'store', 'group_recreated', '', system, 'the consumer group was gone')
     redis.log(redis.LOG_WARNING, 'yimen: the consumer group of ' .. system .. ' was gone')
 end
@@ -390,25 +454,44 @@ local function system_names(p)
     return names
 end
 
+-- Names of systems by number, and their leases.
+local function crew_of(p)
+    local flat, leases = call('HGETALL', p .. ':f'), {}
+    for i = 1, #flat, 2 do
+        leases[flat[i]] = load_lease(flat[i + 1])
+    end
+    return { names = system_names(p), leases = leases }
+end
+
 -- → {meta, envelope, keys, deliveries = {number → delivery}} or nil. placed: to be moved, not to be
 -- shown.
-local function load_record(p, id, placed)
+local function load_record(p, id, crew, placed)
     local flat = call('HGETALL', p .. ':r:' .. id)
     if #flat == 0 then
         return nil
     end
-    local h = {}
+    local rec, m = { deliveries = {}, numbers = {} }, nil
     for i = 1, #flat, 2 do
-        h[flat[i]] = flat[i + 1]
+        local field, value = flat[i], flat[i + 1]
+        local number = tonumber(field)
+        if number then
+            rec.numbers[#rec.numbers + 1], rec.deliveries[number] = number, value
+        elseif field == 'm' then
+            m = load_meta(value)
+        elseif field == 'k' then
+            rec.keys = value
+        else
+            rec.envelope = value
+        end
     end
-    local rec = { meta = load_meta(h.m), envelope = h.b, keys = h.k, deliveries = {}, numbers = {} }
-    h.m, h.b, h.k = nil, nil, nil
-    for number, value in pairs(h) do
-        number = tonumber(number)
-        rec.deliveries[number] = placed and load_placed(value, rec.meta) or load(value)
-        rec.numbers[#rec.numbers + 1] = number
-    end
+    rec.meta = m
     table.sort(rec.numbers)
+    for _, number in ipairs(rec.numbers) do
+        local value = rec.deliveries[number]
+        local d = placed and load_placed(value, m) or load(value)
+        fly(d, m, crew.leases[crew.names[number]])
+        rec.deliveries[number] = d
+    end
     return rec
 end
 
@@ -446,6 +529,11 @@ local function envelope_of(p, id, meta, latest, revision)
         return latest
     end
     return call('HGET', p .. ':v:' .. id, text(revision)) or latest
+end
+
+-- What a claim hands out: '' for the latest, which its worker reads itself.
+local function earlier_envelope(p, id, meta, revision)
+    return revision < meta.revision and call('HGET', p .. ':v:' .. id, text(revision)) or ''
 end
 
 local function render(p, rec, names, envelope)

@@ -11,7 +11,9 @@ local function pick(p, id, system)
         return nil
     end
     local m = load_head(h[1])
-    return ctx, number, m, load_placed(h[2], m)
+    local d = load_placed(h[2], m)
+    fly(d, m, read_lease(p, system))
+    return ctx, number, m, d
 end
 
 local function requeue(ctx, system, d, m)

@@ -182,7 +182,7 @@ local function list_try(ctx, q, id)
     if (q.f.from and ms < q.f.from) or (q.f.to and ms >= q.f.to) then
         return
     end
-    local rec = load_record(ctx.p, id)
+    local rec = load_record(ctx.p, id, q.crew)
     if rec and matches(rec, q.f, q.names) then
         q.found[#q.found + 1] = { id = id, ms = ms, rec = rec }
     end
@@ -255,7 +255,8 @@ end
 local function list(p, a)
     local q = { before = a[1] or '', limit = integer(a[2], 1, 1000, 'limit'), found = {},
         seen = {}, looked = 0, steps = integer(a[3], 1, 100000, 'steps'), f = list_filters(a),
-        names = system_names(p) }
+        crew = crew_of(p) }
+    q.names = q.crew.names
     if q.before ~= '' then
         check_id(q.before)
     end

@@ -12,12 +12,10 @@ end
 
 -- A group that should be there and is not; what it had delivered is checked entry by entry later.
 local function mend_group(ctx, system)
-    local key = ctx.p .. ':q:' .. system
     if call('HEXISTS', ctx.p .. ':n:' .. system, 'epoch') == 0 then
         return
     end
-    local made = redis.pcall('XGROUP', 'CREATE', key, GROUP, '0', 'MKSTREAM')
-    if not made.err then
+    if not make_group(ctx, system, read_lease(ctx.p, system)).err then
         audit(ctx, 'store', 'group_recreated', '', system, 'found by reconcile')
         note(ctx, 'group_recreated', '', system)
     end
@@ -39,32 +37,21 @@ local function group_position(ctx, system)
 end
 
 local function system_view(ctx, system, number)
-    local n = call('HMGET', ctx.p .. ':n:' .. system, 'epoch', 'consumer', 'upto')
-    ctx.upto[system] = tonumber(n[3] or 0)
-    return { name = system, number = text(number), epoch = tonumber(n[1] or 0), consumer = n[2],
-        upto = tonumber(n[3]), last = group_position(ctx, system), shadow = {} }
-end
-
-local function leased(ctx, view, entry)
-    return view.last and #call('XPENDING', ctx.p .. ':q:' .. view.name, GROUP, entry, entry, 1) > 0
+    local n = call('HMGET', ctx.p .. ':n:' .. system, 'epoch', 'upto')
+    ctx.upto[system] = tonumber(n[2] or 0)
+    return { name = system, number = text(number), epoch = tonumber(n[1] or 0),
+        upto = tonumber(n[2]), last = group_position(ctx, system), shadow = {} }
 end
 
 local function stands(ctx, view, entry)
     return #call('XRANGE', ctx.p .. ':q:' .. view.name, entry, entry) > 0
 end
 
--- In flight, but without its lease.
+-- In flight, but without its entry: no reclaim will find it.
 local function mend_flight(ctx, view, id, m, d)
-    local entry = d.entry
-    if leased(ctx, view, entry) then
+    if stands(ctx, view, d.entry) then
         return nil
-    end
-    local alive = d.epoch == view.epoch
-    if alive and view.last and stands(ctx, view, entry) then
-        call('XCLAIM', ctx.p .. ':q:' .. view.name, GROUP, view.consumer, 0, entry,
-            'FORCE', 'JUSTID')
-        return 'lease_restored'
-    elseif alive and d.letter == 's' and ctx.now - d.sent < LEASE_MAX then
+    elseif d.epoch == view.epoch and d.letter == 's' and ctx.now - d.sent < LEASE_MAX then
         return nil -- its worker may be about to settle; should it die, a newer epoch comes
     end
     abandon(ctx, view.name, view.number, id, m, d)
@@ -155,8 +142,8 @@ local function recount_end(ctx, view, to)
     call('HDEL', key, 'upto')
 end
 
-local function records_page(ctx, names, from, most)
-    local views = {}
+local function records_page(ctx, crew, from, most)
+    local views, names = {}, crew.names
     for number, name in pairs(names) do
         if from == 1 then
             mend_group(ctx, name)
@@ -170,7 +157,7 @@ local function records_page(ctx, names, from, most)
     local to = min(from + most - 1, last)
     for serial = from, to do
         local id = id_of(ctx, serial)
-        local rec = id and load_record(ctx.p, id, true)
+        local rec = id and load_record(ctx.p, id, crew, true)
         for _, number in ipairs(rec and rec.numbers or {}) do
             if views[number] then
                 mend_delivery(ctx, views[number], id, rec.meta, rec.deliveries[number])
@@ -267,13 +254,13 @@ local function reconcile(p, a)
     if not known or not match(pos, stage == 'q' and '^%d+%-%d+$' or '^%d+$') then
         fail('bad cursor')
     end
-    local ctx, names, cursor = open(p), system_names(p), nil
+    local ctx, crew, cursor = open(p), crew_of(p), nil
     ctx.notes = { '' }
     if stage == 'n' then
-        local next_serial = records_page(ctx, names, tonumber(pos), most)
+        local next_serial = records_page(ctx, crew, tonumber(pos), most)
         cursor = next_serial and 'n:0:' .. next_serial or 'q:0:0-0'
     else
-        cursor = strays(ctx, names, stage, tonumber(number), pos, most)
+        cursor = strays(ctx, crew.names, stage, tonumber(number), pos, most)
     end
     ctx.notes[1] = cursor
     return ctx.notes

@@ -184,7 +184,7 @@ local function accept(p, a)
     local serial_text, created_text = text(serial), text(created)
     local entry = created_text .. '-' .. serial_text
     call('HSET', p .. ':c', 'n', serial_text, 'l', created_text)
-    call('HSET', ctx.r .. id, 'm', pack_meta(m), 'b', envelope, unpack(fields))
+    call('HSET', ctx.r .. id, 'm', pack_meta(m), 'b1', envelope, unpack(fields))
     map_record(p, serial, id)
     enqueue(p, names, initials, entry, created_text, serial_text)
     index_record(ctx, id, m, entry, { a = tonumber(c[3] or 0), b = tonumber(c[4] or 0) })
@@ -210,7 +210,7 @@ local function revise_delivery(ctx, id, system, d, m, by)
         push(ctx.zadd, ctx.p .. ':x:' .. system .. ':h', ctx.now, m.serial)
         return false
     else
-        return false
+        return d.flown -- what is in flight carries the revision that was the latest
     end
     return true
 end
@@ -221,7 +221,8 @@ local function revise(p, a)
     if #a ~= after - 1 or envelope == '' then
         fail('bad revise')
     end
-    local rec = load_record(p, id, true)
+    local crew = crew_of(p)
+    local rec = load_record(p, id, crew, true)
     if not rec then
         return { 'absent' }
     end
@@ -234,7 +235,7 @@ local function revise(p, a)
         return { same and 'revised' or 'stale', text(m.revision) }
     end
 
-    local ctx, names, fields = open(p), system_names(p), {}
+    local ctx, names, fields = open(p), crew.names, {}
     m.revision, m.updated = expected + 1, max(ctx.now, m.updated)
     for _, number in ipairs(rec.numbers) do
         local d = rec.deliveries[number]
@@ -247,32 +248,34 @@ local function revise(p, a)
         indexed[i] = index_key(ctx, keys[i], digests[i], m.serial, m.created)
     end
     call('HSET', p .. ':v:' .. id, text(expected), rec.envelope)
-    call('HSET', p .. ':r:' .. id, 'm', pack_meta(m), 'b', envelope, 'k', table.concat(indexed),
-        unpack(fields.f or {}))
+    call('HDEL', p .. ':r:' .. id, 'b' .. text(expected))
+    call('HSET', p .. ':r:' .. id, 'm', pack_meta(m), 'b' .. text(m.revision), envelope,
+        'k', table.concat(indexed), unpack(fields.f or {}))
     flush(ctx)
     return { 'revised', text(m.revision) }
 end
 
 local function get(p, a)
     local id, revision = check_id(a[1]), integer(a[2] or '0', 0, 1e9, 'revision')
-    local rec = load_record(p, id)
+    local crew = crew_of(p)
+    local rec = load_record(p, id, crew)
     if not rec or revision > rec.meta.revision then
         return false
     end
-    return render(p, rec, system_names(p), envelope_of(p, id, rec.meta, rec.envelope, revision))
+    return render(p, rec, crew.names, envelope_of(p, id, rec.meta, rec.envelope, revision))
 end
 
 local function history(p, a)
     local id = check_id(a[1])
-    local h = call('HMGET', p .. ':r:' .. id, 'm', 'b')
-    if not h[1] then
+    local packed_meta = call('HGET', p .. ':r:' .. id, 'm')
+    if not packed_meta then
         return false
     end
-    local out, last = {}, load_meta(h[1]).revision
+    local out, last = {}, load_meta(packed_meta).revision
     for i = 1, last - 1 do
         out[i] = { text(i), call('HGET', p .. ':v:' .. id, text(i)) or '' }
     end
-    out[last] = { text(last), h[2] }
+    out[last] = { text(last), call('HGET', p .. ':r:' .. id, 'b' .. text(last)) or '' }
     return out
 end
 
@@ -303,7 +306,8 @@ local function withdraw(p, a)
     for i = 5, #a do
         listed[check_system(a[i])] = true
     end
-    local rec = load_record(p, id, true)
+    local crew = crew_of(p)
+    local rec = load_record(p, id, crew, true)
     if not rec then
         return { 'absent' }
     end
@@ -312,7 +316,7 @@ local function withdraw(p, a)
         return { 'already', text(m.withdrawn) }
     end
 
-    local ctx, names, fields = open(p), system_names(p), {}
+    local ctx, names, fields = open(p), crew.names, {}
     m.withdrawn = ctx.now
     for _, number in ipairs(rec.numbers) do
         local d = rec.deliveries[number]

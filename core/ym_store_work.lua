@@ -3,106 +3,113 @@
 do
 
 local function attach(p, a)
-    local system, consumer = check_system(a[1]), a[2]
+    local ctx, system, consumer = open(p), check_system(a[1]), a[2]
     if #a ~= 2 or consumer == '' then
         fail('bad attach')
     end
-    local made = redis.pcall('XGROUP', 'CREATE', p .. ':q:' .. system, GROUP, '0', 'MKSTREAM')
+    local lease = read_lease(p, system) or { each = false, at = 0, ms = 0, serial = 0 }
+    local made = make_group(ctx, system, lease)
     if made.err and not find(made.err, 'BUSYGROUP', 1, true) then
         return made
     end
     local epoch = call('HINCRBY', p .. ':n:' .. system, 'epoch', 1)
     call('HSET', p .. ':n:' .. system, 'consumer', consumer)
+    lease.epoch, lease.from_ms, lease.from_serial = epoch, lease.ms, lease.serial
+    lease.from_each = lease.from_each or lease.each
+    write_lease(p, system, lease)
     return { text(epoch) }
 end
 
--- → the number of the system in this shard, and whether this epoch still owns its queue
+-- → the number of the system in this shard, and the lease while this epoch owns the queue
 local function owner(ctx, system, epoch)
     local n = call('HMGET', ctx.p .. ':n:' .. system, 'epoch', 'upto')
     ctx.upto[system] = tonumber(n[2] or 0)
-    return call('HGET', ctx.p .. ':num', system), n[1] == epoch
+    if n[1] ~= epoch then
+        return nil, nil
+    end
+    return call('HGET', ctx.p .. ':num', system), read_lease(ctx.p, system)
 end
 
-local function read_group(ctx, system, consumer, most)
+local function read_group(ctx, system, consumer, most, lease)
     local key = ctx.p .. ':q:' .. system
-    local got = redis.pcall('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', most,
+    local got = redis.pcall('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', most, 'NOACK',
         'STREAMS', key, '>')
     if got and got.err then
         if not find(got.err, 'NOGROUP', 1, true) then
             error(got)
         end
-        regroup(ctx, system)
-        got = call('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', most, 'STREAMS', key, '>')
+        regroup(ctx, system, lease)
+        got = call('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', most, 'NOACK',
+            'STREAMS', key, '>')
     end
     return got and got[1][2] or {}
 end
 
--- What is to be done with a delivery whose turn has come: c u w create, update, withdraw, l look;
--- nil when there is nothing.
-local function operation(d, m)
-    if d.letter == 'u' or d.letter == 'c' then
-        return 'l'
-    elseif m.withdrawn > 0 then
-        return d.has > 0 and 'w' or nil
-    elseif d.has >= m.revision then
-        return nil
+-- An attempt of a queued delivery, which the lease alone records.
+local function claim_queued(ctx, job, entry, id, d, m, op)
+    if ctx.upto[job.system] > 0 then
+        count(ctx, job.system, 's', 1, m.serial)
+    else
+        job.begun = job.begun + 1
     end
-    return d.has == 0 and 'c' or 'u'
+    begin_attempt(d, m, op, job.each, job.epoch, ctx.now)
+    return { entry, id, OPS[op], job.token .. text(d.seq) .. job.tail, text(d.tries + 1), d.number,
+        text(d.has), text(d.rev), job.now, m.type, m.owner, m.org, m.area, text(m.created),
+        text(m.updated), earlier_envelope(ctx.p, id, m, d.rev), '', '' }
 end
 
--- Starts an attempt or a look.
-local function take(ctx, job, entry, id, d, m, latest)
+-- Anything else that has its turn: a repeat, a look.
+local function claim_other(ctx, job, entry, id, d, m)
     local op, look = operation(d, m), false
     if not op then
         push(ctx.done, job.system, entry)
         onward(ctx, job.system, d, m.serial, m)
         return nil
     end
-    d.epoch, d.seq = job.epoch, d.seq + 1
     if op == 'l' then
         look = true
+        d.epoch, d.seq = job.epoch, d.seq + 1
     else
         turn(ctx, job.system, d, m.serial, 's')
-        d.op, d.sent, d.rev = op, ctx.now, m.revision
-        if job.each and op ~= 'w' then
-            d.rev = d.has + 1
-        end
+        begin_attempt(d, m, op, job.each, job.epoch, ctx.now)
     end
-    local created = m.created == job.last_ms and job.last_text or text(m.created)
-    job.last_ms, job.last_text = m.created, created
-    return { entry, id, OPS[op] or 'lookup', job.token .. text(d.seq),
+    return { entry, id, OPS[op] or 'lookup', job.token .. text(d.seq) .. job.tail,
         text(look and d.looks + 1 or d.tries + 1), d.number, text(d.has), text(d.rev),
-        look and text(d.sent) or job.now, m.type, m.owner, m.org, m.area, created,
-        m.updated == m.created and created or text(m.updated),
-        d.rev == m.revision and latest or envelope_of(ctx.p, id, m, latest, d.rev),
-        look and OPS[d.op] or '', look and d.letter or '' }
+        text(d.sent), m.type, m.owner, m.org, m.area, text(m.created), text(m.updated),
+        earlier_envelope(ctx.p, id, m, d.rev), look and OPS[d.op] or '', look and d.letter or '' }
 end
 
 local function claim_entry(ctx, job, entry)
     local ms, serial = match(entry, '^(%d+)%-(%d+)$')
-    local id = id_of(ctx, tonumber(serial))
-    local h = id and call('HMGET', ctx.r .. id, 'm', 'b', job.number)
-    if not h or not h[3] then
+    local ms_text = ms
+    ms, serial = tonumber(ms), tonumber(serial)
+    if not beyond(ms, serial, job.ms, job.serial) then
+        return nil -- offered a second time by a hand on the group: it is in flight, or nowhere
+    end
+    local id = id_of(ctx, serial)
+    local h = id and call('HMGET', ctx.r .. id, 'm', job.number)
+    if not h or not h[2] then
         push(ctx.done, job.system, entry)
         return nil
     end
-    local m = load_meta(h[1])
-    local d = load(h[3])
-    if d.entry ~= entry and (d.entry or m.created ~= tonumber(ms)) then
+    local v, w, n, c, u, t, o, g, area = unpack_msg(h[1])
+    if h[2] == 'q' and w == 0 and v == 1 and u == 0 and c == ms and job.plain then
+        job.begun = job.begun + 1 -- by far the most: a new record's first attempt
+        return { entry, id, 'create', job.first, '1', '', '0', '1', job.now, t, o, g, area, ms_text,
+            ms_text, '', '', '' }
+    end
+    local m, d = { type = t, owner = o, org = g, area = area, created = c, updated = u > 0 and u or c,
+        revision = v, withdrawn = w, serial = n }, load(h[2])
+    if d.entry ~= entry and (d.entry or c ~= ms) then
         push(ctx.done, job.system, entry) -- an entry its delivery does not know
         return nil
     end
     d.entry = entry
-    if d.epoch > 0 then -- offered again after a lost group, while an attempt is in flight
-        if d.epoch == job.epoch then
-            return nil
-        end
-        if d.letter == 's' then
-            d.tries, d.looks = d.tries + 1, 0
-            turn(ctx, job.system, d, m.serial, 'u')
-        end
+    local op = d.letter == 'q' and operation(d, m)
+    if op then
+        return claim_queued(ctx, job, entry, id, d, m, op)
     end
-    local item = take(ctx, job, entry, id, d, m, h[2])
+    local item = claim_other(ctx, job, entry, id, d, m)
     call('HSET', ctx.r .. id, job.number, packed(ctx, job.system, d, m.serial))
     return item
 end
@@ -115,15 +122,33 @@ end
 local function claim(p, a)
     local ctx, system = open(p), check_system(a[1])
     local most = integer(a[4], 1, BATCH_MAX, 'max')
-    local number, owned = owner(ctx, system, a[3])
-    if not owned then
+    local number, lease = owner(ctx, system, a[3])
+    if not lease then
         return { 'fenced' }
     end
-    local job = { system = system, number = number, epoch = tonumber(a[3]), each = a[5] == '1',
-        token = a[3] .. '.', now = text(ctx.now) }
-    local out = { 'ok', job.now, '0' }
-    for _, e in ipairs(read_group(ctx, system, a[2], most)) do
-        out[#out + 1] = claim_entry(ctx, job, e[1])
+    local now = text(ctx.now)
+    local job = { system = system, number = number, epoch = lease.epoch, each = a[5] == '1',
+        token = a[3] .. '.', tail = '.' .. now, first = a[3] .. '.1.' .. now, now = now, begun = 0,
+        ms = lease.ms, serial = lease.serial, plain = ctx.upto[system] == 0 }
+    local out, entries = { 'ok', now, '0' }, read_group(ctx, system, a[2], most, lease)
+    local n, last = 3, nil
+    for i = 1, #entries do
+        last = entries[i][1]
+        local item = claim_entry(ctx, job, last)
+        if item then
+            n = n + 1
+            out[n] = item
+        end
+    end
+    if last then
+        local ms, serial = match(last, '^(%d+)%-(%d+)$')
+        ms, serial = tonumber(ms), tonumber(serial)
+        if beyond(ms, serial, lease.ms, lease.serial) then
+            lease.ms, lease.serial = ms, serial
+        end
+        lease.each, lease.at = job.each, ctx.now
+        write_lease(p, system, lease)
+        count(ctx, system, 's', job.begun)
     end
     flush(ctx)
     out[3] = due_next(p, system)
@@ -268,43 +293,86 @@ local function apply(ctx, item, d, m)
     VERDICT[item.verdict](ctx, item, d, m)
 end
 
--- prefix: of this epoch's tokens
-local function settle_item(ctx, item, entry, token, number, prefix)
+-- A new record's first attempt has ended well, and nothing came between.
+local function settle_first(ctx, job, item, key, m, sent)
+    local number, digest = item.number, item.digest
+    job.ended = job.ended + 1
+    job.done[#job.done + 1] = item.entry
+    call('HSET', key, job.number, pack('d', 1, 1, '', 0, 1, sent, 1, 0, 'c', number,
+        digest == '' and '' or digest_in(digest)))
+    return 'ok'
+end
+
+-- Whether the token is that of the attempt in flight; 'ok': it was settled before.
+local function attempt_of(job, item, d, m)
+    local seq, sent = match(item.token, '^(%d+)%.(%d+)$', job.after)
+    seq = tonumber(seq)
+    if not seq or sub(item.token, 1, job.after - 1) ~= job.prefix then
+        return 'fenced'
+    elseif d.epoch > 0 then
+        return seq == d.seq and item.entry == d.entry or 'fenced'
+    elseif seq == d.seq then
+        return 'ok' -- the same item again
+    end
+    fly(d, m, job.lease)
+    if not d.flown or seq ~= d.seq or item.entry ~= d.entry then
+        return 'fenced'
+    end
+    d.sent = tonumber(sent)
+    return true
+end
+
+local function settle_item(ctx, job, item)
     local key = ctx.r .. item.id
-    local h = call('HMGET', key, 'm', number)
+    local h = call('HMGET', key, 'm', job.number)
     if not h[2] then
         return 'fenced'
     end
-    local m, d = load_head(h[1]), load(h[2])
-    if token ~= prefix .. text(d.seq) then
-        return 'fenced'
-    elseif d.epoch == 0 then
-        return 'ok' -- the same item again
-    elseif entry ~= d.entry then
-        return 'fenced'
+    local m = load_head(h[1])
+    if h[2] == 'q' and item.verdict == 'd' and item.revision <= 1 and m.revision == 1
+        and m.withdrawn == 0 and job.plain and (item.number ~= '' or item.digest ~= '') then
+        local ms, serial = match(item.entry, '^(%d+)%-(%d+)$')
+        local sent = match(item.token, '^1%.(%d+)$', job.after)
+        if sent and tonumber(ms) == m.created and tonumber(serial) == m.serial
+            and sub(item.token, 1, job.after - 1) == job.prefix
+            and not beyond(m.created, m.serial, job.lease.ms, job.lease.serial) then
+            return settle_first(ctx, job, item, key, m, tonumber(sent))
+        end
+    end
+    local d = load_placed(h[2], m)
+    local found = attempt_of(job, item, d, m)
+    if found ~= true then
+        return found
     end
     item.serial = m.serial
-    push(ctx.done, item.system, entry)
+    push(ctx.done, item.system, item.entry)
     apply(ctx, item, d, m)
-    call('HSET', key, number, packed(ctx, item.system, d, m.serial))
+    call('HSET', key, job.number, packed(ctx, item.system, d, m.serial))
     return 'ok'
 end
 
 local function settle(p, a)
     local ctx, system, out = open(p), check_system(a[1]), {}
     check_items(a)
-    local number, owned = owner(ctx, system, a[3])
-    if not owned then
+    local number, lease = owner(ctx, system, a[3])
+    if not lease then
         return { 'fenced' }
     end
-    local prefix = a[3] .. '.'
+    local job = { number = number, lease = lease, prefix = a[3] .. '.', after = #a[3] + 2,
+        plain = ctx.upto[system] == 0, ended = 0, done = {} }
     local item = { system = system } -- one for all: most batches are long and plain
     for i = 4, #a, 9 do
-        item.id, item.verdict, item.revision = a[i + 1], a[i + 3], whole(a[i + 4])
-        item.number, item.digest, item.problem = a[i + 5], a[i + 6], a[i + 8]
-        item.delay = whole(a[i + 7])
-        out[#out + 1] = number and settle_item(ctx, item, a[i], a[i + 2], number, prefix)
-            or 'fenced'
+        item.entry, item.id, item.token, item.verdict = a[i], a[i + 1], a[i + 2], a[i + 3]
+        item.revision, item.number, item.digest = whole(a[i + 4]), a[i + 5], a[i + 6]
+        item.delay, item.problem = whole(a[i + 7]), a[i + 8]
+        out[#out + 1] = number and settle_item(ctx, job, item) or 'fenced'
+    end
+    if job.ended > 0 then
+        for _, name in ipairs({ 'd', 'ok', 'attempts' }) do
+            count(ctx, system, name, job.ended)
+        end
+        count(ctx, system, 's', -job.ended)
+        bulk('XDEL', p .. ':q:' .. system, nil, job.done)
     end
     flush(ctx)
     return out
@@ -328,36 +396,39 @@ local function due(p, a)
     return { text(moved), due_next(p, system) }
 end
 
+-- Attempts that are counted as sending though nothing is in flight any more: their entries are gone.
+local function missing(ctx, system, lease)
+    if beyond(lease.ms, lease.serial, lease.from_ms, lease.from_serial) then
+        return 0
+    end
+    local moved = ctx.counts[system] and ctx.counts[system].s or 0
+    return max(tonumber(call('HGET', ctx.p .. ':n:' .. system, 's') or 0) + moved, 0)
+end
+
 local function reclaim(p, a)
     local ctx, system = open(p), check_system(a[1])
     local idle, most = integer(a[4], 0, 1e12, 'idle'), integer(a[5], 1, BATCH_MAX, 'max')
-    local number, owned = owner(ctx, system, a[3])
-    if not owned then
+    local number, lease = owner(ctx, system, a[3])
+    if not lease then
         return { 'fenced' }
+    elseif ctx.now - lease.at < idle then
+        return { '0', '0' }
     end
-    local key, from, taken, lost = p .. ':q:' .. system, '-', 0, 0
-    while taken < most do
-        local page = redis.pcall('XPENDING', key, GROUP, 'IDLE', idle, from, '+', most)
-        if page.err then
-            regroup(ctx, system)
-            page = {}
+    local page = call('XRANGE', p .. ':q:' .. system, '-',
+        entry_id(lease.from_ms, lease.from_serial), 'COUNT', most)
+    local taken = 0
+    for i = 1, #page do
+        local entry = page[i][1]
+        local id, m, d = delivery_of(ctx, number, tonumber(match(entry, '%d+$')))
+        if not d or d.entry ~= entry then
+            push(ctx.done, system, entry)
+        else
+            fly(d, m, lease)
+            taken = taken + 1
+            abandon(ctx, system, number, id, m, d)
         end
-        for _, pending in ipairs(page) do
-            local entry = pending[1]
-            local id, m, d = delivery_of(ctx, number, tonumber(match(entry, '%d+$')))
-            if not d or d.entry ~= entry then
-                push(ctx.done, system, entry)
-            elseif d.epoch ~= tonumber(a[3]) and taken < most then
-                lost = lost + (#call('XRANGE', key, entry, entry) == 0 and 1 or 0)
-                taken = taken + 1
-                abandon(ctx, system, number, id, m, d)
-            end
-        end
-        if #page < most then
-            break
-        end
-        from = '(' .. page[#page][1]
     end
+    local lost = #page < most and missing(ctx, system, lease) or 0
     flush(ctx)
     return { text(taken), text(lost) }
 end

@@ -289,6 +289,23 @@ static bool line_greeted(struct ym_line *l, const struct ym_request *q, const re
     return true;
 }
 
+void ym_line_keep(struct ym_line *l)
+{
+    l->kept = true;
+}
+
+void ym_reply_free(const struct redisReply *r)
+{
+    union {
+        const struct redisReply *kept;
+        void *owned;
+    } reply = {.kept = r}; /* who frees it may write to it */
+
+    if (r != NULL) {
+        freeReplyObject(reply.owned);
+    }
+}
+
 /* Hands out every whole answer. False = the line is gone. */
 static bool line_answers(struct ym_line *l)
 {
@@ -308,12 +325,15 @@ static bool line_answers(struct ym_line *l)
             ym_line_drop(l, "an answer nobody asked for");
             return false;
         }
+        l->kept = false;
         if (q.kind >= LINE_AUTH) {
             line_greeted(l, &q, r);
         } else {
             l->user.reply(l->user.data, l, &q, r);
         }
-        freeReplyObject(r);
+        if (!l->kept) {
+            freeReplyObject(r);
+        }
         if (l->sm.state == YM_LINE_DOWN) {
             return false;
         }

@@ -22,8 +22,8 @@ extern const struct ym_sm_table ym_line_table;
 /* One request that waits for its answer. */
 struct ym_request {
     unsigned kind, shard; /* the caller's words */
-    void *cookie;
-    int64_t until_ms; /* monotonic; no answer by then = the line is lost */
+    size_t item;          /* … too */
+    int64_t until_ms;     /* monotonic; no answer by then = the line is lost */
 };
 
 struct ym_line;
@@ -31,7 +31,7 @@ struct ym_line_user {
     void *data;
     /* Requests may be put from now on. */
     void (*up)(void *data, struct ym_line *line);
-    /* r is valid during the call only; NULL = the line was lost before the answer. */
+    /* r is valid during the call, unless ym_line_keep; NULL = the line was lost before the answer. */
     void (*reply)(void *data, struct ym_line *line, const struct ym_request *q,
                   const struct redisReply *r);
     /* Lost; every open request has been answered with NULL. */
@@ -56,6 +56,7 @@ struct ym_line {
     int64_t retry_ms; /* down: when to try again */
     int64_t tries;
     bool loaded; /* greeting: the library has been sent */
+    bool kept;   /* the answer in hand */
     bool quiet;  /* the loss is logged already */
 };
 
@@ -75,6 +76,10 @@ static inline bool ym_line_ready(const struct ym_line *l)
  */
 bool ym_line_put(struct ym_line *l, const struct ym_resp *head, const struct ym_resp *tail,
                  const struct ym_request *q);
+
+/* Within `reply`: the answer is the caller's now, who ends it with ym_reply_free. */
+void ym_line_keep(struct ym_line *l);
+void ym_reply_free(const struct redisReply *r); /* accepts NULL */
 
 /* Writes what the socket takes. Once per loop turn. */
 void ym_line_flush(struct ym_line *l);

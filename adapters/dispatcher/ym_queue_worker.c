@@ -3,7 +3,9 @@
  */
 #include "ym_queue_worker.h"
 
+#include "ym_codec.h"
 #include "ym_conf.h"
+#include "ym_id.h"
 #include "ym_time.h"
 
 #include <hiredis/hiredis.h>
@@ -24,6 +26,18 @@ void ym_batch_clear(struct ym_batch *b)
     b->items = 0;
 }
 
+/* A SHA-256 travels as its bytes. */
+static void batch_digest(struct ym_resp *r, const char *hex)
+{
+    unsigned char bytes[YM_SHA256_LEN];
+
+    if (hex != NULL && strlen(hex) == YM_SHA256_HEX - 1 && ym_unhex(ym_str_of(hex), bytes)) {
+        ym_resp_arg(r, (struct ym_str){(const char *)bytes, sizeof(bytes)});
+        return;
+    }
+    ym_resp_argz(r, hex);
+}
+
 bool ym_batch_add(struct ym_batch *b, const struct ym_settlement *s)
 {
     struct ym_resp *r = &b->resp;
@@ -40,7 +54,7 @@ bool ym_batch_add(struct ym_batch *b, const struct ym_settlement *s)
     ym_resp_arg(r, (struct ym_str){&s->letter, 1});
     ym_resp_int(r, s->revision);
     ym_resp_argz(r, s->number);
-    ym_resp_argz(r, s->digest);
+    batch_digest(r, s->digest);
     ym_resp_int(r, s->delay_ms);
     if (ym_resp_argz(r, s->problem) != YM_OK) {
         return false;
@@ -108,6 +122,34 @@ bool ym_call_claim(struct ym_line *l, const struct ym_holder *h, int64_t max, bo
     ym_resp_int(&r, max);
     ym_resp_argz(&r, each_revision ? "1" : "0");
     return call_put(l, &r, NULL, YM_CALL_CLAIM, h->shard, CALL_TIMEOUT_MS);
+}
+
+bool ym_call_envelope(struct ym_line *l, enum ym_call kind, unsigned shard, size_t item,
+                      const struct ym_claimed *c)
+{
+    struct ym_request q = {
+        .kind = kind, .shard = shard, .item = item, .until_ms = ym_tick_ms() + CALL_TIMEOUT_MS};
+    long long revision = (long long)c->revision;
+    char key[64], field[32], id[YM_ID_LEN + 1] = "";
+    bool earlier = kind == YM_CALL_EARLIER;
+    struct ym_resp r;
+    bool ok;
+
+    memcpy(id, c->id.p, c->id.n < YM_ID_LEN ? c->id.n : YM_ID_LEN);
+    if (earlier) {
+        snprintf(key, sizeof(key), YM_ENVELOPE_KEY_EARLIER, shard, id);
+        snprintf(field, sizeof(field), YM_ENVELOPE_FIELD_EARLIER, revision);
+    } else {
+        snprintf(key, sizeof(key), YM_ENVELOPE_KEY, shard, id);
+        snprintf(field, sizeof(field), YM_ENVELOPE_FIELD, revision);
+    }
+    ym_resp_init(&r, CALL_BYTES_MAX);
+    ym_resp_argz(&r, "HGET");
+    ym_resp_argz(&r, key);
+    ym_resp_argz(&r, field);
+    ok = ym_line_put(l, &r, NULL, &q);
+    ym_resp_clear(&r);
+    return ok;
 }
 
 bool ym_call_settle(struct ym_line *l, const struct ym_holder *h, const struct ym_batch *b)
@@ -255,6 +297,15 @@ bool ym_answer_claimed(const struct redisReply *item, struct ym_claimed *ret)
         .letter = letter.n > 0 ? letter.p[0] : '\0',
     };
     return ret->entry.n > 0 && ret->id.n > 0 && ret->op.n > 0;
+}
+
+bool ym_answer_envelope(const struct redisReply *r, struct ym_str *ret)
+{
+    if (r == NULL || r->type != REDIS_REPLY_STRING || r->len == 0) {
+        return false;
+    }
+    *ret = (struct ym_str){r->str, (size_t)r->len};
+    return true;
 }
 
 enum ym_answer ym_answer_settle(const struct redisReply *r, size_t *ret_fenced)

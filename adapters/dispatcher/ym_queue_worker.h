@@ -13,6 +13,8 @@ enum ym_call {
     YM_CALL_ATTACH,
     YM_CALL_RECLAIM,
     YM_CALL_CLAIM,
+    YM_CALL_ENVELOPE,
+    YM_CALL_EARLIER, /* the envelope of a revision before the latest */
     YM_CALL_SETTLE,
     YM_CALL_DUE,
     YM_CALL_REPORT,
@@ -47,7 +49,8 @@ struct ym_settlement {
     struct ym_str entry, id, token;
     char letter;
     int64_t revision, delay_ms;
-    const char *number, *digest, *problem; /* NULL = "" */
+    const char *number, *problem; /* NULL = "" */
+    const char *digest;           /* SHA-256 in hex; NULL or "" = none */
 };
 
 void ym_batch_init(struct ym_batch *b);
@@ -60,6 +63,9 @@ bool ym_call_attach(struct ym_line *l, const struct ym_holder *h);
 bool ym_call_reclaim(struct ym_line *l, const struct ym_holder *h, int64_t min_idle_ms,
                      int64_t max);
 bool ym_call_claim(struct ym_line *l, const struct ym_holder *h, int64_t max, bool each_revision);
+/* The envelope of a claimed delivery; item comes back with the request. */
+bool ym_call_envelope(struct ym_line *l, enum ym_call kind, unsigned shard, size_t item,
+                      const struct ym_claimed *c);
 bool ym_call_settle(struct ym_line *l, const struct ym_holder *h, const struct ym_batch *b);
 bool ym_call_due(struct ym_line *l, const struct ym_holder *h, int64_t max);
 bool ym_call_systems(struct ym_line *l, const char *system);
@@ -82,6 +88,7 @@ const char *ym_reply_error(const struct redisReply *r); /* NULL unless an error 
 enum ym_answer ym_answer_claim(const struct redisReply *r, int64_t *ret_now_ms,
                                int64_t *ret_due_ms);
 bool ym_answer_claimed(const struct redisReply *item, struct ym_claimed *ret);
+bool ym_answer_envelope(const struct redisReply *r, struct ym_str *ret); /* false = not there */
 enum ym_answer ym_answer_settle(const struct redisReply *r, size_t *ret_fenced);
 enum ym_answer ym_answer_pair(const struct redisReply *r, int64_t *ret_a, int64_t *ret_b);
 

@@ -88,6 +88,7 @@ void ym_shards_clear(struct ym_worker *w)
     for (unsigned i = 0; i < w->shard_count; i++) {
         ym_batch_clear(&w->shards[i].open);
         ym_batch_clear(&w->shards[i].sent);
+        ym_reply_free(w->shards[i].claimed);
     }
 }
 
@@ -258,10 +259,79 @@ static void shard_due_at(struct ym_worker *w, struct ym_shard *s, int64_t due_ms
     }
 }
 
+#define CLAIM_ITEMS_FROM 3 /* in its answer */
+
+/* Claimed, but its envelope cannot be read now: nothing was sent, so it simply has its turn again. */
+static void shard_unread(struct ym_worker *w, struct ym_shard *s, const struct ym_claimed *c)
+{
+    struct ym_settlement back = {.entry = c->entry, .id = c->id, .token = c->token, .letter = 'p'};
+
+    ym_shards_settle(w, s->holder.shard, &back);
+}
+
+static void shard_read(struct ym_shard *s)
+{
+    if (--s->unread == 0) {
+        ym_reply_free(s->claimed);
+        s->claimed = NULL;
+        s->asked = 0;
+    }
+}
+
+/* r NULL: the line was lost. */
+static void shard_on_envelope(struct ym_worker *w, struct ym_shard *s, const struct ym_request *q,
+                              const struct redisReply *r)
+{
+    struct ym_claimed c;
+
+    if (!ym_answer_claimed(ym_reply_item(s->claimed, q->item), &c)) {
+        return; /* was checked when the claim was answered */
+    }
+    if (ym_answer_envelope(r, &c.envelope)) {
+        ym_engine_take(w, s->holder.shard, &c);
+    } else if (r == NULL || ym_reply_error(r) != NULL) {
+        shard_unread(w, s, &c);
+    } else if (q->kind == YM_CALL_EARLIER) {
+        c.envelope = YM_STR("?"); /* it is nowhere: the attempt says that it is unreadable */
+        ym_engine_take(w, s->holder.shard, &c);
+    } else if (ym_call_envelope(&w->commands, YM_CALL_EARLIER, s->holder.shard, q->item, &c)) {
+        return;
+    } else {
+        shard_unread(w, s, &c);
+    }
+    shard_read(s);
+}
+
+/* Takes what came whole, asks for the other envelopes. */
+static int64_t shard_take(struct ym_worker *w, struct ym_shard *s, const struct redisReply *r)
+{
+    struct ym_claimed c;
+    int64_t got = 0;
+
+    s->unread = 1; /* this loop */
+    s->claimed = r;
+    for (size_t i = CLAIM_ITEMS_FROM; i < ym_reply_count(r); i++) {
+        if (!ym_answer_claimed(ym_reply_item(r, i), &c)) {
+            shard_refused(w, s, YM_FN_CLAIM, r);
+            continue;
+        }
+        shard_saw(s->seen, sizeof(s->seen), c.entry);
+        s->active++;
+        got++;
+        if (c.envelope.n > 0) {
+            ym_engine_take(w, s->holder.shard, &c);
+        } else if (ym_call_envelope(&w->commands, YM_CALL_ENVELOPE, s->holder.shard, i, &c)) {
+            s->unread++;
+        } else {
+            shard_unread(w, s, &c);
+        }
+    }
+    return got;
+}
+
 static void shard_on_claim(struct ym_worker *w, struct ym_shard *s, const struct redisReply *r)
 {
-    int64_t asked = s->asked, now_ms = 0, due_ms = 0, got = 0;
-    struct ym_claimed c;
+    int64_t asked = s->asked, now_ms = 0, due_ms = 0, got;
 
     s->asked = 0;
     switch (ym_answer_claim(r, &now_ms, &due_ms)) {
@@ -278,18 +348,12 @@ static void shard_on_claim(struct ym_worker *w, struct ym_shard *s, const struct
 
     w->clock_ms = now_ms - ym_now_ms();
     shard_due_at(w, s, due_ms);
-    for (size_t i = 3; i < ym_reply_count(r); i++) {
-        if (!ym_answer_claimed(ym_reply_item(r, i), &c)) {
-            shard_refused(w, s, YM_FN_CLAIM, r);
-            continue;
-        }
-        shard_saw(s->seen, sizeof(s->seen), c.entry);
-        s->active++;
-        got++;
-        ym_engine_take(w, s->holder.shard, &c);
-    }
+    s->asked = asked;
+    ym_line_keep(&w->commands);
+    got = shard_take(w, s, r);
     ym_bucket_return(&w->bucket, asked - got);
     s->ready = got >= asked; /* otherwise the doorbell knows better */
+    shard_read(s);
 }
 
 static bool shard_may_claim(const struct ym_shard *s, int64_t now_ms)
@@ -471,6 +535,10 @@ static void commands_lost(struct ym_worker *w, const struct ym_request *q)
         s->asked = 0;
         s->claim_lost = true;
         break;
+    case YM_CALL_ENVELOPE:
+    case YM_CALL_EARLIER:
+        shard_on_envelope(w, s, q, NULL);
+        break;
     case YM_CALL_SETTLE:
         s->sent_open = false; /* sent again when the line is back; the store knows repeats */
         break;
@@ -503,6 +571,10 @@ static void commands_reply(void *data, struct ym_line *line, const struct ym_req
         break;
     case YM_CALL_CLAIM:
         shard_on_claim(w, s, r);
+        break;
+    case YM_CALL_ENVELOPE:
+    case YM_CALL_EARLIER:
+        shard_on_envelope(w, s, q, r);
         break;
     case YM_CALL_SETTLE:
         shard_on_settle(w, s, r);

@@ -32,18 +32,20 @@ extern const struct ym_sm_table ym_shard_table;
 struct ym_shard {
     struct ym_sm sm;
     struct ym_holder holder;
-    char stream[128];           /* {sN}:q:<system> */
-    char seen[48];              /* highest entry id claimed: the doorbell's place */
-    bool ready;                 /* the stream may hold something */
-    bool due_open;              /* a due call is unanswered */
-    bool claim_lost;            /* a claim's answer was lost: its entries need a new epoch */
-    bool sent_open;             /* `sent` is on the wire */
-    int64_t asked;              /* by the unanswered claim; 0 = none */
-    size_t active;              /* attempts of this shard */
-    int64_t due_ms;             /* monotonic: next due call */
-    int64_t reclaim_ms;         /* monotonic: next reclaim call */
-    int64_t retry_ms;           /* monotonic: after an error */
-    struct ym_batch open, sent; /* settlements: gathering; waiting for their answer */
+    char stream[128];                 /* {sN}:q:<system> */
+    char seen[48];                    /* highest entry id claimed: the doorbell's place */
+    bool ready;                       /* the stream may hold something */
+    bool due_open;                    /* a due call is unanswered */
+    bool claim_lost;                  /* a claim's answer was lost: its entries need a new epoch */
+    bool sent_open;                   /* `sent` is on the wire */
+    int64_t asked;                    /* by the claim that is not wholly answered; 0 = none */
+    const struct redisReply *claimed; /* that claim's answer, while envelopes are on their way */
+    size_t unread;                    /* of its envelopes */
+    size_t active;                    /* attempts of this shard */
+    int64_t due_ms;                   /* monotonic: next due call */
+    int64_t reclaim_ms;               /* monotonic: next reclaim call */
+    int64_t retry_ms;                 /* monotonic: after an error */
+    struct ym_batch open, sent;       /* settlements: gathering; waiting for their answer */
 };
 
 struct ym_worker {

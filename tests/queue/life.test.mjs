@@ -39,7 +39,7 @@ async function noPlace() {
 test('claim gives everything an attempt needs and marks it as sending', async () => {
   const { id, item } = await flying({ type: 'grid_event', owner: 'o1', org: 'g1', area: '330106001002' });
   const rec = await store.get(id);
-  assert.deepEqual({ ...item }, { entry: item.entry, id, op: 'create', token: '1.1', attempt: '1', number: '', has: '0',
+  assert.deepEqual({ ...item }, { entry: item.entry, id, op: 'create', token: `1.1.${item.sent}`, attempt: '1', number: '', has: '0',
     revision: '1', sent: rec.deliveries.a.sent, type: 'grid_event', owner: 'o1', org: 'g1', area: '330106001002',
     created: rec.created, updated: rec.updated, envelope: '{"n":1}', of: '', letter: '' });
   assert.equal(rec.deliveries.a.letter, 's');
@@ -91,7 +91,7 @@ test('r: repeated after its delay, the attempt counts; p: put back, it does not'
   assert.deepEqual(await worker.due(), ['1', '0']);
   assert.deepEqual(await worker.due(), ['0', '0']);
   const again = await worker.one();
-  assert.deepEqual([again.op, again.attempt, again.token], ['create', '2', '1.2']);
+  assert.deepEqual([again.op, again.attempt, again.token], ['create', '2', `1.2.${again.sent}`]);
   await worker.settle(again, 'p', { delay: 40 });
   d = await store.delivery(id, 'a');
   assert.deepEqual([d.letter, d.attempts], ['q', '1']);
@@ -253,7 +253,7 @@ test('a newer epoch fences the older one, in claim, settle and reclaim', async (
   assert.deepEqual(await newer.reclaim(), [1, 0]);
   assert.deepEqual(await newer.reclaim(), [0, 0]);
   const look = await newer.one();
-  assert.deepEqual([look.op, look.of, look.token], ['lookup', 'create', '2.3']);
+  assert.deepEqual([look.op, look.of, look.token.slice(0, 4)], ['lookup', 'create', '2.3.']);
 });
 
 test('a token of an earlier attempt settles nothing', async () => {
@@ -286,11 +286,13 @@ test('reclaim never touches what the living worker holds', async () => {
   assert.deepEqual(await worker.settle(item, 'd', { number: '1' }), ['ok']);
 });
 
-test('reclaim names entries that were deleted from the stream, and goes on with them', async () => {
+test('reclaim counts attempts whose entries were deleted from the stream; reconcile goes on with them', async () => {
   const { id, item } = await flying();
   await redis.client.command('XDEL', store.k('q:a'), item.entry);
   const next = await store.worker('a');
-  assert.deepEqual(await next.reclaim(), [1, 1]);
+  assert.deepEqual(await next.reclaim(), [0, 1]);
+  assert.deepEqual((await store.reconcile()).map((n) => [n.what, n.id]), [['attempt_lost', id]]);
+  assert.deepEqual(await next.reclaim(), [0, 0]);
   assert.deepEqual((await next.one()).id, id);
 });
 

@@ -131,8 +131,17 @@ export class Worker {
 
   async claim({ max = 100, each = 0 } = {}) {
     const reply = await this.store.call('claim', this.system, this.consumer, this.epoch, max, each);
-    const [head, now, due, ...items] = reply;
-    return { head, now: Number(now), due: Number(due), items: items.map((i) => named(CLAIM, i)) };
+    const [head, now, due, ...rows] = reply;
+    const items = rows.map((i) => named(CLAIM, i));
+    await this.#readEnvelopes(items);
+    return { head, now: Number(now), due: Number(due), items };
+  }
+
+  // As the dispatcher does it: the latest envelope is read beside the functions, an older one comes along.
+  async #readEnvelopes(items) {
+    const bare = items.filter((i) => !i.envelope);
+    const read = bare.length ? await this.store.client.pipeline(bare.map((i) => ['HGET', this.store.k(`r:${i.id}`), `b${i.revision}`])) : [];
+    bare.forEach((item, i) => { item.envelope = read[i]; });
   }
 
   // The one item that must be there.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `make bench`: Yimen against its own ceilings and its peers, all in one run on one machine, so that
 // the ratios mean something where absolute figures do not. Writes build/bench.json and a table.
+// BENCH_PARTS=check,accept,memory,deliver,peers runs some of it; a ratio is left out when its other side is.
 // Peers come from npm into a scratch folder under build/; without network they are left out and said so.
 import { spawn, execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
@@ -9,11 +10,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from '../lib/redis.mjs';
 
 const top = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const build = process.env.BUILD ?? join(top, 'build');
 const seconds = Number(process.env.BENCH_SECONDS ?? 10);
 const records = Number(process.env.BENCH_RECORDS ?? 5000);
+const parts = (process.env.BENCH_PARTS ?? 'check,accept,memory,deliver,peers').split(',');
 const dir = mkdtempSync(join(tmpdir(), 'yimen-bench-'));
 const scratch = join(build, 'bench-peers');
 const figures = {};
@@ -62,7 +65,7 @@ async function redis(name) {
       return false;
     }
   });
-  return { socket, cli, stop: () => stop(child) };
+  return { socket, cli, pid: child.pid, stop: () => stop(child) };
 }
 
 /* N systems alike: 25 fields, JSON over HTTP to the sink. */
@@ -97,7 +100,7 @@ http { access_log off; keepalive_requests 100000000; client_body_buffer_size 64k
 server { listen 127.0.0.1:${p} reuseport backlog=4096; ${server} } }`);
   const child = start(`nginx-${name}`, 'nginx', ['-p', home, '-c', join(home, 'nginx.conf'), '-e', join(home, 'error.log')]);
   await until('nginx', () => fetch(`http://127.0.0.1:${p}/healthz`).then((r) => r.ok, () => false));
-  return { url: `http://127.0.0.1:${p}`, stop: () => stop(child, 'SIGQUIT') };
+  return { url: `http://127.0.0.1:${p}`, pid: child.pid, stop: () => stop(child, 'SIGQUIT') };
 }
 
 function wrk(url, env) {
@@ -197,40 +200,54 @@ function padTo(text, size) {
 
 const sinkServer = 'location / { default_type application/json; return 200 \'{"code":"0","number":"N1"}\'; }';
 
+/* Processor time of a process and its children so far, in µs. */
+function processorTime(pid) {
+  const tick = 1e6 / 100;
+  let sum = 0;
+  for (const id of [pid, ...readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)]) {
+    const fields = readFileSync(`/proc/${id}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+    sum += (Number(fields[11]) + Number(fields[12])) * tick;
+  }
+  return sum;
+}
+
+/* All records wait in Redis before the dispatcher starts; counted from the first look that sees a delivery. */
 async function deliver(sink) {
   const r = await redis('deliver');
-  const d = deployment('deliver', r.socket, 12, sink);
+  const d = deployment('deliver', r.socket, 12, sink.url);
   run(join(build, 'yimen'), ['store', 'load', '--config', d.config]);
-  const targets = Array.from({ length: 12 }, (_, i) => [`bench-${String(i).padStart(2, '0')}`, 'q']).flat();
+  const systems = Array.from({ length: 12 }, (_, i) => `bench-${String(i).padStart(2, '0')}`);
   run('redis-benchmark', ['-s', r.socket, '-c', '16', '-n', String(records), '-r', '2000000000', '-q',
-    'FCALL', 'ym_accept', '1', '{s0}', benchId(), envelope, 'dispute', 'bench', 'bench', '330106', '', '', '12', ...targets, '0']);
-  const counts = () => {
-    const rows = r.cli('FCALL', 'ym_counts', '1', '{s0}', ...targets.filter((t) => t !== 'q')).split('\n');
-    let delivered = 0;
-    rows.forEach((row, i) => {
-      if (row.trim() === 'delivered') delivered += Number(rows[i + 1]);
-    });
-    return delivered;
+    'FCALL', 'ym_accept', '1', '{s0}', benchId(), envelope, 'dispute', 'bench', 'bench', '330106', '', '', '12', ...systems.flatMap((s) => [s, 'q']), '0']);
+  const client = await connect(r.socket);
+  const counts = async () => {
+    const rows = await client.fcall('ym_counts', '{s0}', ...systems);
+    return rows.reduce((sum, row) => sum + Number(row[row.indexOf('delivered') + 1]), 0);
   };
   const wanted = records * 12;
   const began = performance.now();
   const child = start('dispatcher', join(build, 'yimen-dispatcher'), ['--config', d.config]);
+  const spent = () => [r.pid, child.pid, sink.pid].map(processorTime);
   let first = 0;
   let at = 0;
+  let before;
   await until('all deliveries', async () => {
-    const n = counts();
+    const n = await counts();
     if (n > 0 && first === 0) {
       first = n;
       at = performance.now();
+      before = spent();
     }
     await sleep(50);
     return n >= wanted;
   }, 120);
   const rate = (wanted - first) / ((performance.now() - at) / 1000);
-  say(`first delivery ${Math.round(at - began)} ms after the dispatcher's start`);
+  const cost = spent().map((us, i) => (us - before[i]) / (wanted - first));
+  say(`first delivery ${Math.round(at - began)} ms after the dispatcher's start; µs of processor a delivery: Redis ${cost[0].toFixed(0)}, workers ${cost[1].toFixed(0)}, sink ${cost[2].toFixed(0)}`);
+  client.close();
   await stop(child);
   await r.stop();
-  return rate;
+  return { rate, cost };
 }
 
 function peers() {
@@ -267,14 +284,15 @@ async function nodeRed(sink) {
 
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 
-async function main() {
+async function measureCheck() {
   const d30 = deployment('check', '/nonexistent', 30, 'http://127.0.0.1:1');
   for (const n of [1, 12, 30]) {
     figures[`check_us_${n}`] = Number(median(Array.from({ length: 5 }, () => Number(run(join(build, 'bench/bench_check'), [d30.config, join(top, 'tests/data/dispute.json'), String(n), '20000'])))).toFixed(2));
   }
   say(`check: ${figures.check_us_1} / ${figures.check_us_12} / ${figures.check_us_30} µs for 1 / 12 / 30 systems`);
+}
 
-  const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
+async function measureAccept(rounds) {
   const ceilings = [];
   const accepts = [];
   for (let i = 0; i < rounds; i++) {
@@ -286,33 +304,51 @@ async function main() {
   figures.accept_per_s = Math.round(median(accepts.map((a) => a.rate)));
   figures.accept_p99_ms = median(accepts.map((a) => a.p99));
   figures.accept_vs_ceiling = Number(median(accepts.map((a, i) => a.rate / ceilings[i])).toFixed(2));
-  figures.redis_bytes_per_record_30 = await memory();
-  say(`memory: ${figures.redis_bytes_per_record_30} bytes per 2 KB record queued to 30 systems`);
+}
 
-  const sink = await nginx('sink', '', `${sinkServer} location = /healthz { return 200; }`);
-  const bodyFile = join(dir, 'body.json');
-  writeFileSync(bodyFile, padTo(body, 2048));
+async function measureDeliver(rounds, sink, bodyFile) {
   const curls = [];
   const delivers = [];
   for (let i = 0; i < rounds; i++) {
     curls.push(Number(run(join(build, 'bench/bench_curl'), [`${sink.url}/x`, bodyFile, String(records * 12), '64'])));
-    delivers.push(await deliver(sink.url));
-    say(`deliver round ${i + 1}: bare curl_multi ${curls.at(-1).toFixed(0)}/s, yimen ${delivers.at(-1).toFixed(0)}/s`);
+    delivers.push(await deliver(sink));
+    say(`deliver round ${i + 1}: bare curl_multi ${curls.at(-1).toFixed(0)}/s, yimen ${delivers.at(-1).rate.toFixed(0)}/s`);
   }
   figures.curl_per_s = Math.round(median(curls));
-  figures.deliver_per_s = Math.round(median(delivers));
-  figures.deliver_vs_curl = Number(median(delivers.map((x, i) => x / curls[i])).toFixed(2));
+  figures.deliver_per_s = Math.round(median(delivers.map((x) => x.rate)));
+  figures.deliver_vs_curl = Number(median(delivers.map((x, i) => x.rate / curls[i])).toFixed(2));
+  ['redis', 'worker', 'sink'].forEach((name, k) => {
+    figures[`deliver_${name}_us`] = Math.round(median(delivers.map((x) => x.cost[k])));
+  });
+}
 
-  if (peers()) {
-    figures.bullmq_add_per_s = await bullmq('add', 2000);
-    figures.bullmq_deliver_per_s = await bullmq('deliver', 1500, `${sink.url}/x`, bodyFile);
-    figures.accept_vs_bullmq = Number((figures.accept_per_s / figures.bullmq_add_per_s).toFixed(1));
-    figures.deliver_vs_bullmq = Number((figures.deliver_per_s / figures.bullmq_deliver_per_s).toFixed(1));
-    const red = await nodeRed(`${sink.url}/x`);
-    figures.node_red_per_s = Math.round(red.rate);
-    figures.node_red_p99_ms = red.p99;
-    figures.accept_vs_node_red = Number((figures.accept_per_s / red.rate).toFixed(1));
+const ratio = (a, b) => (figures[a] && b ? Number((figures[a] / b).toFixed(1)) : undefined);
+
+async function measurePeers(sink, bodyFile) {
+  figures.bullmq_add_per_s = await bullmq('add', 2000);
+  figures.bullmq_deliver_per_s = await bullmq('deliver', 1500, `${sink.url}/x`, bodyFile);
+  figures.accept_vs_bullmq = ratio('accept_per_s', figures.bullmq_add_per_s);
+  figures.deliver_vs_bullmq = ratio('deliver_per_s', figures.bullmq_deliver_per_s);
+  const red = await nodeRed(`${sink.url}/x`);
+  figures.node_red_per_s = Math.round(red.rate);
+  figures.node_red_p99_ms = red.p99;
+  figures.accept_vs_node_red = ratio('accept_per_s', red.rate);
+}
+
+async function main() {
+  const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
+  const sink = await nginx('sink', '', `${sinkServer} location = /healthz { return 200; }`);
+  const bodyFile = join(dir, 'body.json');
+  writeFileSync(bodyFile, padTo(body, 2048));
+
+  if (parts.includes('check')) await measureCheck();
+  if (parts.includes('accept')) await measureAccept(rounds);
+  if (parts.includes('memory')) {
+    figures.redis_bytes_per_record_30 = await memory();
+    say(`memory: ${figures.redis_bytes_per_record_30} bytes per 2 KB record queued to 30 systems`);
   }
+  if (parts.includes('deliver')) await measureDeliver(rounds, sink, bodyFile);
+  if (parts.includes('peers') && peers()) await measurePeers(sink, bodyFile);
   await sink.stop();
   writeFileSync(join(build, 'bench.json'), `${JSON.stringify(figures, null, 2)}\n`);
   for (const [name, value] of Object.entries(figures)) console.log(`${name.padEnd(28)} ${value}`);

@@ -2,9 +2,9 @@
  * yimen token: signs a bearer token for operators and tests. libjwt signs; verification is ym_jwt.
  */
 #include "ym_conf.h"
+#include "ym_jwk.h"
 #include "ym_time.h"
 #include "ym_tool.h"
-#include "ym_tool_keys.h"
 
 #include <jwt.h>
 #include <openssl/pem.h>
@@ -39,7 +39,7 @@ static ym_status describe(struct ym_str pem, const char **ret_alg, char kid[64],
     if (key == NULL) {
         rc = ym_err_set(err, YM_EINVAL, "the key file holds no private key in PEM form");
     } else {
-        rc = ym_tool_jwk(key, &jwk, err);
+        rc = ym_jwk_public(key, &jwk, err);
     }
     if (rc == YM_OK) {
         *ret_alg = strcmp(ym_json_str(jwk, "alg"), "RS256") == 0 ? "RS256" : "ES256";

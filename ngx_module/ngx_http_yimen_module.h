@@ -60,6 +60,8 @@ typedef struct {
     ngx_atomic_t   redis_trouble;   /* 503 for want of Redis */
     ngx_atomic_t   token_hits;
     ngx_atomic_t   token_misses;
+    ngx_atomic_t   session_hits;
+    ngx_atomic_t   session_reads;   /* calls to Redis */
 } ngx_http_yimen_stats_t;
 
 typedef struct {
@@ -68,6 +70,9 @@ typedef struct {
     ngx_http_yimen_auth_conf_t    auth;
     ngx_http_yimen_session_conf_t session;
     struct ym_ring               *ring;           /* NULL: none configured */
+    struct ngx_http_yimen_local_conf_s *local;    /* NULL: no own accounts */
+    ngx_shm_zone_t               *session_zone;   /* NULL: no sessions */
+    size_t                        session_zone_size;
     ngx_array_t                   providers;      /* ngx_http_yimen_oidc.h */
     ngx_http_yimen_redis_conf_t   redis;
     ngx_str_t                     redis_target;   /* directive or catalogue */
@@ -81,12 +86,16 @@ typedef struct {
 } ngx_http_yimen_loc_conf_t;
 
 struct ngx_http_yimen_tokens_s;
+struct ngx_http_yimen_sessions_s;
 
 /* everything of a worker process that changes */
 typedef struct {
     ngx_http_yimen_redis_t          *redis;
     struct ngx_http_yimen_tokens_s  *tokens;       /* verified ones */
     ngx_http_yimen_stats_t          *stats;        /* shared by all workers */
+    struct ngx_http_yimen_sessions_s *sessions;    /* NULL: none here */
+
+    ngx_uint_t                       hashing;      /* passwords, in threads */
 
     /* systems that deliver nothing now, as last heard; bit = index */
     uint64_t                         held;

@@ -58,6 +58,11 @@ const ngx_http_yimen_route_t  ngx_http_yimen_routes[] = {
       ngx_http_yimen_delivery_resolve, "resolveDelivery",
       "Says how an unknown, dead or handed-over delivery ended" },
 
+    { NGX_HTTP_GET, API "/records/{id}/deliveries/{system}/card",
+      READERS, RECORD,
+      ngx_http_yimen_delivery_card, "getDeliveryCard",
+      "What a system gets of a record, in its own words" },
+
     { NGX_HTTP_GET, API "/deliveries", OPERATORS, 0,
       ngx_http_yimen_deliveries_list, "listDeliveries",
       "Deliveries that need attention" },

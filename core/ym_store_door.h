@@ -54,4 +54,13 @@
 #define YM_FN_ONCE_TAKE "ym_once_take"
 #define YM_FN_ONCE_LOOK "ym_once_look"
 
+/*
+ * Revoked tokens, all on shard 0: {s0}:rvn last number, :rv digest by number, :rve digest by end
+ * (ms), :rva hash digest → when (ms). digest: of the kind (jti, sid, sub) and its value.
+ * (digest, life_ms) → ["revoked", number] | ["full"]: more would not fit a worker's table
+ */
+#define YM_FN_REVOKE "ym_revoke"
+/* (since, most) → [last number, [digest, number, at_ms, end_ms], …] by number; last < since: begin at 0 */
+#define YM_FN_REVOKED "ym_revoked"
+
 #endif

@@ -2,6 +2,7 @@
  * Directives: the catalogue, Redis, where the API is.  Every fault is named
  * with its file and line, and a reload that has one keeps what was.
  */
+#include "ngx_http_yimen_evidence.h"
 #include "ngx_http_yimen_request.h"
 
 #include "ym_secret.h"
@@ -65,6 +66,10 @@ ngx_http_yimen_init_main_conf(ngx_conf_t *cf, void *conf)
         || ngx_http_yimen_conf_password(cf, ymcf) != NGX_CONF_OK
         || ngx_http_yimen_auth_load(cf, ymcf) != NGX_CONF_OK)
     {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_yimen_evidence_conf(cf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 

@@ -2,6 +2,7 @@
  * Yimen's nginx module: directives and the life of a worker.  No logic here.
  */
 #include "ngx_http_yimen_auth.h"
+#include "ngx_http_yimen_evidence.h"
 #include "ngx_http_yimen_fetch.h"
 #include "ngx_http_yimen_module.h"
 
@@ -116,6 +117,8 @@ ngx_http_yimen_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    ngx_http_yimen_evidence_open(ymcf, cycle->log);
+
     return ngx_http_yimen_fetch_open(cycle->log);
 }
 
@@ -129,6 +132,7 @@ ngx_http_yimen_exit_process(ngx_cycle_t *cycle)
 
     ngx_http_yimen_fetch_close();
     ngx_http_yimen_redis_close(w->redis);
+    ngx_http_yimen_evidence_close();
     ngx_http_yimen_tokens_close(w->tokens);
 
     w->redis = NULL;

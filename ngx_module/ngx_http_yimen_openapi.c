@@ -83,6 +83,13 @@ static const ngx_http_yimen_parameter_t  ngx_http_yimen_parameters[] = {
     { "listDeliveries", "query", "limit", COUNT("200"), "Page size" },
     { "listDeliveries", "query", "cursor", TEXT, "From `next`" },
     { "listAudit", "query", "limit", COUNT("200"), "Page size" },
+    { "listAudit", "query", "who", TEXT, "Person id" },
+    { "listAudit", "query", "what", TEXT, "What was done" },
+    { "listAudit", "query", "record", TEXT, "Record id" },
+    { "listAudit", "query", "system", TEXT, "System id" },
+    { "listAudit", "query", "outcome", TEXT, "ok or refused" },
+    { "listAudit", "query", "from", WHEN, "Date or RFC 3339 time" },
+    { "listAudit", "query", "to", WHEN, "Date or time, not included" },
     { "listAudit", "query", "cursor", TEXT, "From `next`" }
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Problem details: one row per kind, two languages, one writer.
  */
-#include "ngx_http_yimen_request.h"
+#include "ngx_http_yimen_evidence.h"
+#include "ngx_http_yimen_route.h"
 
 
 typedef struct {
@@ -18,6 +19,8 @@ static void ngx_http_yimen_problem_head(ngx_http_yimen_problem_e kind,
     enum ym_lang lang, struct ym_str instance, const char *zh, const char *en,
     struct ym_buf *out);
 static void ngx_http_yimen_problem_close(ngx_http_yimen_ctx_t *ctx,
+    ngx_http_yimen_problem_e kind);
+static void ngx_http_yimen_problem_evidence(ngx_http_yimen_ctx_t *ctx,
     ngx_http_yimen_problem_e kind);
 static void ngx_http_yimen_problem_entry(ngx_http_yimen_ctx_t *ctx,
     const struct ym_problem *problem);
@@ -256,6 +259,8 @@ ngx_http_yimen_problem_close(ngx_http_yimen_ctx_t *ctx,
 {
     const char  *language;
 
+    ngx_http_yimen_problem_evidence(ctx, kind);
+
     ym_buf_adds(&ctx->out, "}\n");
 
     language = (ctx->lang == YM_EN) ? "en" : "zh-CN";
@@ -271,4 +276,40 @@ ngx_http_yimen_problem_close(ngx_http_yimen_ctx_t *ctx,
 
     ngx_http_yimen_answer(ctx, ngx_http_yimen_problems[kind].status,
                           "application/problem+json");
+}
+
+
+/* who was turned away, and from what */
+
+static void
+ngx_http_yimen_problem_evidence(ngx_http_yimen_ctx_t *ctx,
+    ngx_http_yimen_problem_e kind)
+{
+    u_char                     why[128], *last;
+    const char                *name;
+    ngx_http_yimen_evidence_t  e;
+
+    if (kind != NGX_HTTP_YIMEN_P_BAD_TOKEN
+        && kind != NGX_HTTP_YIMEN_P_FORBIDDEN)
+    {
+        return;
+    }
+
+    name = (ctx->route != NULL) ? ctx->route->name : "";
+
+    last = ngx_snprintf(why, sizeof(why), "%s %s",
+                        ngx_http_yimen_problems[kind].word, name);
+
+    ngx_memzero(&e, sizeof(ngx_http_yimen_evidence_t));
+    e.what = "access_refused";
+    e.who = ctx->who.subject;
+    e.why = (struct ym_str){ (char *) why, (size_t) (last - why) };
+
+    if (ctx->route != NULL
+        && (ctx->route->flags & NGX_HTTP_YIMEN_ROUTE_RECORD))
+    {
+        e.id = ctx->params[0];
+    }
+
+    ngx_http_yimen_evidence(ctx->request, &e);
 }

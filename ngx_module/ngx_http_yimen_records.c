@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What creating, changing and reading a record share: fetch, follow, answer.
  */
+#include "ngx_http_yimen_evidence.h"
 #include "ngx_http_yimen_records.h"
 #include "ngx_http_yimen_route.h"
 
@@ -40,6 +41,7 @@ typedef struct {
 
 static void ngx_http_yimen_record_work_close(void *data);
 static void ngx_http_yimen_record_fetched(ngx_http_yimen_ctx_t *ctx);
+static void ngx_http_yimen_record_refused(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_record_followed(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_record_lost(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_record_key(void *data, const char *value);
@@ -149,6 +151,10 @@ ngx_http_yimen_record_fetched(ngx_http_yimen_ctx_t *ctx)
     }
 
     if (!seen) {
+        if (rc == NGX_OK) {
+            ngx_http_yimen_record_refused(ctx);
+        }
+
         ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_NOT_FOUND, NULL, NULL);
         return;
     }
@@ -157,6 +163,21 @@ ngx_http_yimen_record_fetched(ngx_http_yimen_ctx_t *ctx)
                                        ngx_http_yimen_strz(ctx,
                                                            record->type));
     fetch->handler(ctx);
+}
+
+
+static void
+ngx_http_yimen_record_refused(ngx_http_yimen_ctx_t *ctx)
+{
+    ngx_http_yimen_evidence_t  e;
+
+    ngx_memzero(&e, sizeof(ngx_http_yimen_evidence_t));
+    e.what = "access_refused";
+    e.who = ctx->who.subject;
+    e.id = ctx->params[0];
+    e.why = YM_STR("record of others");
+
+    ngx_http_yimen_evidence(ctx->request, &e);
 }
 
 

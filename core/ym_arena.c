@@ -10,6 +10,8 @@
 
 #define ARENA_BLOCK_FIRST 4096u  /* a request rarely needs more */
 #define ARENA_BLOCK_MOST 262144u /* a catalogue needs many of them */
+#define ARENA_KEPT_SIZES 3       /* blocks of the first size, twice and four times that … */
+#define ARENA_KEPT_MOST 64 /* … wait for the next arena, so many of each, empty and zeroed */
 
 /* Under AddressSanitizer every allocation is a block of its own, so that overflows are seen. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -40,6 +42,11 @@ struct ym_arena {
     struct cleanup *cleanups;
     size_t next_size;
 };
+
+static struct {
+    struct block *blocks;
+    unsigned count;
+} kept[ARENA_KEPT_SIZES]; /* one thread per process uses arenas */
 
 static long fault_left; /* tests only; 0 = off */
 
@@ -75,6 +82,50 @@ struct ym_arena *ym_arena_open(void)
     return a;
 }
 
+/* Which of the kept sizes, or ARENA_KEPT_SIZES. */
+static size_t kept_class(size_t size)
+{
+    size_t class = 0;
+
+    while (class < ARENA_KEPT_SIZES && size != (size_t)ARENA_BLOCK_FIRST << class) {
+        class ++;
+    }
+    return ARENA_SEPARATE ? ARENA_KEPT_SIZES : class;
+}
+
+static struct block *block_open(size_t room)
+{
+    size_t class = kept_class(room);
+    struct block *b = class < ARENA_KEPT_SIZES ? kept[class].blocks : NULL;
+
+    if (b != NULL) {
+        kept[class].blocks = b->next;
+        kept[class].count--;
+        b->next = NULL;
+        return b;
+    }
+    b = calloc(1, sizeof(*b) + room);
+    if (b != NULL) {
+        b->size = room;
+    }
+    return b;
+}
+
+static void block_close(struct block *b)
+{
+    size_t class = kept_class(b->size);
+
+    if (class == ARENA_KEPT_SIZES || kept[class].count == ARENA_KEPT_MOST) {
+        free(b);
+        return;
+    }
+    memset(b->data, 0, b->used);
+    b->used = 0;
+    b->next = kept[class].blocks;
+    kept[class].blocks = b;
+    kept[class].count++;
+}
+
 void ym_arena_close(struct ym_arena *a)
 {
     struct block *b;
@@ -92,7 +143,7 @@ void ym_arena_close(struct ym_arena *a)
     while (b != NULL) {
         struct block *next = b->next;
 
-        free(b);
+        block_close(b);
         b = next;
     }
     free(a);
@@ -117,11 +168,10 @@ void *ym_arena_alloc(struct ym_arena *a, size_t size)
 
     if (b == NULL || b->size - b->used < size) {
         room = ARENA_SEPARATE || size > a->next_size / 2 ? size : a->next_size;
-        b = calloc(1, sizeof(*b) + room);
+        b = block_open(room);
         if (b == NULL) {
             return NULL;
         }
-        b->size = room;
         if (room == size && a->blocks != NULL) { /* full at birth: keep the open one in front */
             b->next = a->blocks->next;
             a->blocks->next = b;

@@ -21,6 +21,7 @@
 #define LINE_OUT_MAX (64u << 20) /* more unsent bytes than this means nobody reads */
 #define LINE_OUT_KEEP (256u << 10)
 #define LINE_READ_BYTES 65536
+#define LINE_FEED_BYTES 4096 /* hiredis moves what is left behind every answer: leave little */
 #define LINE_READER_KEEP (1u << 20) /* hiredis frees a larger idle buffer */
 #define LINE_READS_PER_EVENT 8      /* then the others' turn */
 
@@ -340,6 +341,24 @@ static bool line_answers(struct ym_line *l)
     }
 }
 
+/* False = the line is gone. */
+static bool line_feed(struct ym_line *l, const char *bytes, size_t n)
+{
+    size_t part;
+
+    for (size_t at = 0; at < n; at += part) {
+        part = n - at < LINE_FEED_BYTES ? n - at : LINE_FEED_BYTES;
+        if (redisReaderFeed(l->reader, bytes + at, part) != REDIS_OK) {
+            ym_line_drop(l, "out of memory for an answer");
+            return false;
+        }
+        if (!line_answers(l)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void line_read(struct ym_line *l)
 {
     static char bytes[LINE_READ_BYTES]; /* one thread, never kept */
@@ -357,11 +376,7 @@ static void line_read(struct ym_line *l)
             }
             return;
         }
-        if (redisReaderFeed(l->reader, bytes, (size_t)n) != REDIS_OK) {
-            ym_line_drop(l, "out of memory for an answer");
-            return;
-        }
-        if (!line_answers(l) || n < (ssize_t)sizeof(bytes)) {
+        if (!line_feed(l, bytes, (size_t)n) || n < (ssize_t)sizeof(bytes)) {
             return;
         }
     }

@@ -5,6 +5,7 @@
 #include "ym_pool.h"
 
 #include <jansson.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -91,6 +92,10 @@ void ym_pool_free(void *p)
 
 void ym_pool_install(void)
 {
+#ifdef M_MXFAST
+    /* glibc goes through all its small free chunks whenever somebody wants a large one: have none */
+    mallopt(M_MXFAST, 0);
+#endif
 #ifndef __SANITIZE_ADDRESS__
     json_set_alloc_funcs(ym_pool_alloc, ym_pool_free);
 #endif

@@ -42,21 +42,26 @@ const struct ym_map *ym_job_map(const struct ym_job *j, const char *place)
     return NULL;
 }
 
-ym_status ym_job_table(struct ym_job *j, const char *place, json_t **ret)
+ym_status ym_job_table_own(struct ym_job *j, const char *place, json_t **ret)
 {
     const struct ym_map *m = ym_job_map(j, place);
-    json_t *doc = NULL;
-    ym_status rc;
 
-    if (m == NULL) {
-        doc = json_object();
-    } else {
-        rc = ym_map_run(m, &j->map, j->a, &doc, j->problems);
-        if (rc != YM_OK) {
-            return rc;
-        }
+    if (m != NULL) {
+        return ym_map_run(m, &j->map, j->a, ret, j->problems);
     }
-    if (doc == NULL || ym_arena_cleanup(j->a, free_json, doc) != YM_OK) {
+    *ret = json_object();
+    return *ret != NULL ? YM_OK : ym_job_nomem(j);
+}
+
+ym_status ym_job_table(struct ym_job *j, const char *place, json_t **ret)
+{
+    json_t *doc = NULL;
+    ym_status rc = ym_job_table_own(j, place, &doc);
+
+    if (rc != YM_OK) {
+        return rc;
+    }
+    if (ym_arena_cleanup(j->a, free_json, doc) != YM_OK) {
         json_decref(doc);
         return ym_job_nomem(j);
     }

@@ -60,6 +60,22 @@ static ym_status xml_body(struct ym_job *j, const json_t *doc)
     return rc == YM_OK ? ym_job_encode(j, text, &j->w->body) : rc;
 }
 
+/* The document's bytes, its signature and its type; doc lives no longer than this. */
+static ym_status document(struct ym_job *j, const char *body, json_t *doc)
+{
+    bool json = strcmp(body, "json") == 0;
+    ym_status rc = YM_OK;
+
+    if (json) {
+        rc = content_type(j, "application/json");
+        rc = rc == YM_OK ? ym_job_dump(j, doc, &j->w->body) : rc;
+    } else if (strcmp(body, "xml") == 0) {
+        rc = content_type(j, "application/xml");
+        rc = rc == YM_OK ? xml_body(j, doc) : rc;
+    }
+    return rc == YM_OK ? ym_job_sign(j, json ? doc : NULL, NULL) : rc;
+}
+
 ym_status ym_render_http(struct ym_job *j)
 {
     const bool fields = ym_job_map(j, "fields") != NULL;
@@ -73,29 +89,24 @@ ym_status ym_render_http(struct ym_job *j)
     j->w->method = method != NULL ? method : fields ? "POST" : "GET";
     body = body != NULL ? body : fields ? "json" : "none";
     if ((rc = ym_job_url(j, ym_job_text(j, "path", ""), &j->w->url)) != YM_OK ||
-        (rc = add_query(j)) != YM_OK || (rc = ym_job_headers(j, "headers")) != YM_OK ||
-        (rc = ym_job_table(j, "fields", &doc)) != YM_OK) {
+        (rc = add_query(j)) != YM_OK || (rc = ym_job_headers(j, "headers")) != YM_OK) {
         return rc;
     }
-    if (strcmp(body, "json") == 0) {
-        if ((rc = content_type(j, "application/json")) == YM_OK) {
-            rc = ym_job_dump(j, doc, &j->w->body);
+    if (strcmp(body, "form") != 0) {
+        rc = ym_job_table_own(j, "fields", &doc);
+        if (rc == YM_OK) {
+            rc = document(j, body, doc);
+            json_decref(doc);
         }
-    } else if (strcmp(body, "form") == 0) {
-        if ((rc = content_type(j, "application/x-www-form-urlencoded")) == YM_OK &&
-            (rc = ym_pairs_flatten(j, doc, &form)) == YM_OK) {
-            rc = ym_job_form(j, &form, &j->w->body);
-        }
-    } else if (strcmp(body, "xml") == 0) {
-        if ((rc = content_type(j, "application/xml")) == YM_OK) {
-            rc = xml_body(j, doc);
-        }
-    }
-    if (rc != YM_OK) {
         return rc;
     }
-    return ym_job_sign(j, strcmp(body, "json") == 0 ? doc : NULL,
-                       strcmp(body, "form") == 0 ? &form : NULL);
+    if ((rc = ym_job_table(j, "fields", &doc)) != YM_OK || /* its pairs stay in the document */
+        (rc = content_type(j, "application/x-www-form-urlencoded")) != YM_OK ||
+        (rc = ym_pairs_flatten(j, doc, &form)) != YM_OK ||
+        (rc = ym_job_form(j, &form, &j->w->body)) != YM_OK) {
+        return rc;
+    }
+    return ym_job_sign(j, NULL, &form);
 }
 
 /* A form that is fetched first, or (path) a plain form post or page of such an application. */

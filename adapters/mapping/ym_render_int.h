@@ -34,6 +34,8 @@ ym_status ym_job_nomem(struct ym_job *j);
 const char *ym_job_text(const struct ym_job *j, const char *key, const char *def);
 /* Runs the table at a place; an operation without it yields an empty object. Kept by the arena. */
 ym_status ym_job_table(struct ym_job *j, const char *place, json_t **ret);
+/* The same, a new reference: for what is turned into bytes and not needed after that. */
+ym_status ym_job_table_own(struct ym_job *j, const char *place, json_t **ret);
 const struct ym_map *ym_job_map(const struct ym_job *j, const char *place);
 /*
  * Fills {ref} {number} {revision} {op} {type} percent-encoded; {name} is name as it is (NULL: not

@@ -20,6 +20,7 @@ struct ym_request {
     struct ym_link *link;
     struct ym_arena *arena;
     CURL *easy;
+    bool posts; /* the handle has the options of a plain POST already */
     struct curl_slist *headers;
     struct ym_buf body;
     struct header *first, **last; /* of the reply under way */
@@ -84,6 +85,8 @@ ym_status ym_http_open(const struct ym_system *sys, const struct ym_secrets *sec
                        "the site file must give an http:// or https:// endpoint");
         goto fail;
     }
+    l->authority = (size_t)(strstr(sys->endpoint, "://") + 3 - sys->endpoint);
+    l->authority += strcspn(sys->endpoint + l->authority, "/?#");
     if (cookies) {
         l->jar = curl_share_init();
         if (l->jar == NULL ||
@@ -105,7 +108,7 @@ void ym_http_close(struct ym_link *l)
         return;
     }
     while (l->idle_count > 0) {
-        curl_easy_cleanup(l->idle[--l->idle_count]);
+        curl_easy_cleanup(l->idle[--l->idle_count].easy);
     }
     if (l->jar != NULL) {
         (void)curl_share_cleanup(l->jar);
@@ -261,7 +264,13 @@ ym_status ym_request_open(struct ym_link *l, struct ym_arena *a, struct ym_reque
     }
     r->link = l;
     r->arena = a;
-    r->easy = l->idle_count > 0 ? l->idle[--l->idle_count] : curl_easy_init();
+    if (l->idle_count > 0) {
+        l->idle_count--;
+        r->easy = l->idle[l->idle_count].easy;
+        r->posts = l->idle[l->idle_count].posts;
+    } else {
+        r->easy = curl_easy_init();
+    }
     if (r->easy == NULL) {
         return ym_err_set(err, YM_ENOMEM, "out of memory");
     }
@@ -284,11 +293,16 @@ void ym_request_close(struct ym_request *r)
         return;
     }
     l = r->link;
-    curl_slist_free_all(r->headers);
     ym_buf_wipe(&r->body);
-    reset_handle(r->easy);
+    if (!r->posts) {
+        reset_handle(r->easy);
+    } else { /* nothing of this request is to be found in it */
+        (void)curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, NULL);
+        (void)curl_easy_setopt(r->easy, CURLOPT_POSTFIELDS, "");
+    }
+    curl_slist_free_all(r->headers);
     if (l->idle_count < YM_COUNT(l->idle)) {
-        l->idle[l->idle_count++] = r->easy;
+        l->idle[l->idle_count++] = (struct ym_handle){r->easy, r->posts};
     } else {
         curl_easy_cleanup(r->easy);
     }
@@ -416,20 +430,85 @@ static void set_limits(struct ym_request *r, int64_t timeout_ms)
     }
 }
 
+/* Whether url leads where the endpoint does: as text, or else as curl reads it. */
+static bool same_origin(const struct ym_link *l, const char *url, struct ym_arena *a)
+{
+    const char *origin;
+
+    if (strncmp(url, l->sys->endpoint, l->authority) == 0 &&
+        (url[l->authority] == '\0' || strchr("/?#", url[l->authority]) != NULL)) {
+        return true;
+    }
+    origin = ym_http_origin(url, a);
+    return origin != NULL && strcmp(origin, l->origin) == 0;
+}
+
+/* What is the same for every request of a link. */
+static ym_status set_constants(struct ym_request *r, struct ym_err *err)
+{
+    CURL *e = r->easy;
+
+    if (curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_sending) != CURLE_OK ||
+        curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK) {
+        return ym_err_set(err, YM_ENOMEM, "out of memory");
+    }
+    (void)curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    (void)curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+    (void)curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(e, CURLOPT_PROXY, ""); /* the environment does not redirect records */
+    (void)curl_easy_setopt(e, CURLOPT_USERAGENT, "yimen");
+    (void)curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+    (void)curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    if (r->link->settings.compressed) { /* the cap then counts unpacked bytes */
+        (void)curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+    }
+    if (r->link->jar != NULL) {
+        (void)curl_easy_setopt(e, CURLOPT_SHARE, r->link->jar);
+        (void)curl_easy_setopt(e, CURLOPT_COOKIEFILE, ""); /* switches the engine on */
+    }
+    set_tls(r);
+    return YM_OK;
+}
+
+/* A handle that posted plainly keeps its options: setting them anew costs as much as the rest. */
+static ym_status prepare_handle(struct ym_request *r, const struct ym_http_call *call,
+                                struct ym_err *err)
+{
+    bool posts = strcmp(call->method, "POST") == 0 && call->referer == NULL && r->link->jar == NULL;
+    bool prepared = posts && r->posts;
+    ym_status rc;
+
+    r->posts = false;
+    if (!prepared) {
+        reset_handle(r->easy);
+        rc = set_constants(r, err);
+        if (rc != YM_OK) {
+            return rc;
+        }
+        if (call->referer != NULL) {
+            (void)curl_easy_setopt(r->easy, CURLOPT_REFERER, call->referer);
+        }
+    }
+    r->posts = posts;
+    return YM_OK;
+}
+
 ym_status ym_request_start(struct ym_request *r, const struct ym_http_call *call,
                            struct ym_err *err)
 {
-    const char *origin = ym_http_origin(call->url, r->arena);
     CURL *e = r->easy;
     ym_status rc;
 
-    if (origin == NULL || strcmp(origin, r->link->origin) != 0) {
+    if (!same_origin(r->link, call->url, r->arena)) {
         return ym_err_set(err, YM_EINVAL, "the address leads to another host than the endpoint");
     }
     if (!is_token(call->method)) {
         return ym_err_set(err, YM_EINVAL, "this is no HTTP method");
     }
-    reset_handle(e);
+    rc = prepare_handle(r, call, err);
+    if (rc != YM_OK) {
+        return rc;
+    }
     curl_slist_free_all(r->headers);
     r->headers = NULL;
     ym_buf_reset(&r->body);
@@ -443,35 +522,12 @@ ym_status ym_request_start(struct ym_request *r, const struct ym_http_call *call
         return rc;
     }
     if (curl_easy_setopt(e, CURLOPT_URL, call->url) != CURLE_OK ||
-        set_method(r, call) != CURLE_OK ||
-        curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_sending) != CURLE_OK ||
-        curl_easy_setopt(e, CURLOPT_PREREQDATA, r) != CURLE_OK ||
-        curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK) {
+        set_method(r, call) != CURLE_OK || curl_easy_setopt(e, CURLOPT_PREREQDATA, r) != CURLE_OK) {
         return ym_err_set(err, YM_ENOMEM, "out of memory");
     }
-    r->words[0] = '\0';
-    (void)curl_easy_setopt(e, CURLOPT_ERRORBUFFER, r->words);
     (void)curl_easy_setopt(e, CURLOPT_HTTPHEADER, r->headers);
-    (void)curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    (void)curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-    (void)curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(e, CURLOPT_PROXY, ""); /* the environment does not redirect records */
-    (void)curl_easy_setopt(e, CURLOPT_USERAGENT, "yimen");
-    (void)curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
     (void)curl_easy_setopt(e, CURLOPT_HEADERDATA, r);
-    (void)curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     (void)curl_easy_setopt(e, CURLOPT_WRITEDATA, r);
-    if (call->referer != NULL) {
-        (void)curl_easy_setopt(e, CURLOPT_REFERER, call->referer);
-    }
-    if (r->link->settings.compressed) { /* the cap then counts unpacked bytes */
-        (void)curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
-    }
-    if (r->link->jar != NULL) {
-        (void)curl_easy_setopt(e, CURLOPT_SHARE, r->link->jar);
-        (void)curl_easy_setopt(e, CURLOPT_COOKIEFILE, ""); /* switches the engine on */
-    }
-    set_tls(r);
     set_limits(r, call->timeout_ms);
     return YM_OK;
 }

@@ -18,15 +18,22 @@ struct ym_http_settings {
 
 struct ym_request; /* one request and its growing reply */
 
+/* An easy handle at rest. A plain POST leaves it as the next plain POST needs it. */
+struct ym_handle {
+    CURL *easy;
+    bool posts;
+};
+
 /* Of http, soap and form. */
 struct ym_link {
     struct ym_arena *arena;
     const struct ym_system *sys;
     const struct ym_secrets *secrets;
     struct ym_http_settings settings;
-    const char *origin; /* of the endpoint; NULL when it has none */
-    CURLSH *jar;        /* cookies; NULL = none are kept */
-    CURL *idle[256];    /* handles at rest: their making costs more than a request */
+    const char *origin;         /* of the endpoint; NULL when it has none */
+    size_t authority;           /* how much of the endpoint's text is scheme and authority */
+    CURLSH *jar;                /* cookies; NULL = none are kept */
+    struct ym_handle idle[256]; /* handles at rest: their making costs more than a request */
     size_t idle_count;
 };
 

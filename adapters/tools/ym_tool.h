@@ -21,7 +21,8 @@ struct ym_tool {
 };
 
 extern const struct ym_tool ym_tool_check, ym_tool_render, ym_tool_test, ym_tool_send, ym_tool_dead,
-    ym_tool_reconcile, ym_tool_audit, ym_tool_store, ym_tool_token, ym_tool_keys, ym_tool_reference;
+    ym_tool_reconcile, ym_tool_audit, ym_tool_store, ym_tool_token, ym_tool_keys, ym_tool_reference,
+    ym_tool_user;
 
 /* --name VALUE (value set) or --name (flag set). The list ends with a NULL name. */
 struct ym_opt {

@@ -7,6 +7,11 @@ export const router = createRouter({
   history: createWebHistory(),
   routes: [
     { path: '/', name: 'home', component: () => import('@/home/HomePage.vue') },
+    { path: '/new/:type', name: 'new', component: () => import('@/records/NewPage.vue') },
+    { path: '/records', name: 'records', component: () => import('@/records/RecordsPage.vue') },
+    { path: '/records/:id', name: 'record', component: () => import('@/records/RecordPage.vue') },
+    { path: '/records/:id/edit', name: 'edit', component: () => import('@/records/EditPage.vue') },
+    { path: '/records/:id/print', name: 'print', component: () => import('@/records/PrintPage.vue') },
     { path: '/:unknown(.*)*', name: 'nowhere', component: () => import('@/ui/NowherePage.vue') },
   ],
   scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },

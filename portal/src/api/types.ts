@@ -59,7 +59,14 @@ export interface Page<T> { items: T[]; next?: string | null }
 
 export interface TypeName { name: string; title: Words }
 
-export interface Code { code: string; label: string; label_en?: string; parent?: string }
+export interface Code {
+  code: string;
+  label: string;
+  label_en?: string;
+  parent?: string;
+  valid_from?: string;
+  valid_to?: string;
+}
 
 export interface SystemStatus {
   id: string;
@@ -78,4 +85,13 @@ export interface SystemStatus {
   depth: number;
   oldest_at: string | null;
   counts: Record<string, number>;
+}
+
+/** What one system takes of a type (GET /types/{type}/targets). */
+export interface Target {
+  id: string;
+  title: Words;
+  conditional: boolean;
+  handoff: boolean;
+  fields: { pointer: string; required: boolean; max?: number }[];
 }

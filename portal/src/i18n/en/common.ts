@@ -12,6 +12,6 @@ export default {
   say: { loading: 'Loading…', empty: 'Nothing here', offline: 'No network. What you fill in is kept on this device and filed when the network is back.', failed: 'Something went wrong', tryAgain: 'Please try again later.', errorId: 'Error id' },
   home: {
     hello: 'Hello, {name}', apps: 'My applications', needs: 'Needs you', nothing: 'Nothing needs you', recent: 'Recent records', all: 'Show all',
-    fileOne: 'File: {type}', drafts: 'Drafts', open: 'Open',
+    fileOne: 'File: {type}', drafts: 'Drafts', open: 'Open', waiting: 'waiting for the network',
   },
 };

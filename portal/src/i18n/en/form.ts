@@ -1,2 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-export default {};
+export default {
+  required: 'required',
+  goesTo: 'Goes to {n} systems',
+  yes: 'Yes', no: 'No', male: 'male', female: 'female', yuan: 'yuan',
+  choose: 'Choose', search: 'Name, code or pinyin initials', noMatch: 'Nothing matches',
+  add: 'Add: {what}', remove: 'Remove',
+  badAmount: 'An amount with at most two decimals, such as 18500.50',
+  badIdNumber: 'The check digit of this identity number does not fit, please compare',
+  readFromId: 'From the identity number: born {birth}, {sex}',
+  everything: 'Show every field there is',
+  targets: 'Goes to {n} systems', targetsHelp: 'open to see and change', takesFields: 'takes {n} fields',
+  saved: 'The draft is kept on this device', waits: 'No network: it waits here and is filed when the network is back.', filing: 'Filing…', file: 'File (to {n} systems)',
+  discard: 'Discard draft', discardSure: 'Discard this draft? What you filled in will be deleted.',
+  mend: '{n} things to mend',
+};

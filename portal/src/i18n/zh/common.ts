@@ -12,6 +12,6 @@ export default {
   say: { loading: '正在加载…', empty: '暂无内容', offline: '当前没有网络。填写的内容会保存在本机,联网后自动提交。', failed: '出了点问题', tryAgain: '请稍后再试。', errorId: '错误编号' },
   home: {
     hello: '您好,{name}', apps: '我的应用', needs: '需要您处理', nothing: '没有需要处理的事项', recent: '最近的记录', all: '查看全部',
-    fileOne: '填报{type}', drafts: '草稿', open: '打开',
+    fileOne: '填报{type}', drafts: '草稿', open: '打开', waiting: '等待网络',
   },
 };

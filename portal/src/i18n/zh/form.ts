@@ -1,2 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-export default {};
+export default {
+  required: '必填',
+  goesTo: '将送往 {n} 个系统',
+  yes: '是', no: '否', male: '男', female: '女', yuan: '元',
+  choose: '请选择', search: '输入名称、代码或拼音首字母', noMatch: '没有匹配的选项',
+  add: '添加{what}', remove: '移除',
+  badAmount: '请输入金额,最多两位小数,如 18500.50',
+  badIdNumber: '身份证号码校验不通过,请核对',
+  readFromId: '由证件号码得出:{birth} 出生,{sex}',
+  everything: '显示全部可填项目',
+  targets: '将送往 {n} 个系统', targetsHelp: '点开可查看、增减', takesFields: '取用 {n} 项',
+  saved: '草稿已保存在本机', waits: '当前没有网络,已排队,联网后自动提交。', filing: '正在提交…', file: '提交(送往 {n} 个系统)',
+  discard: '放弃草稿', discardSure: '确定放弃这份草稿吗?填写的内容将被删除。',
+  mend: '有 {n} 处需要修改',
+};

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// What somebody types is kept on this device at every change and filed when there is a network, under
+// one idempotency key for good: however often it is sent, there is one record.
+import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
+import { reactive } from 'vue';
+import { call, Offline, Problem } from '@/api/client';
+import type { YimenRecord } from '@/api/types';
+import { me } from '@/state/session';
+
+export interface Draft {
+  key: string; // the Idempotency-Key
+  owner: string; // the person; another one on the same device does not see it
+  type: string;
+  data: Record<string, unknown>;
+  targets: string[] | null; // null: whatever the gateway chooses
+  changed: number; // ms
+  /** Asked to be filed: it leaves as soon as it can. */
+  waiting: boolean;
+  /** The gateway refused it: the person must look. */
+  refused?: string;
+}
+
+interface Schema extends DBSchema {
+  drafts: { key: string; value: Draft; indexes: { owner: string } };
+}
+
+let opened: Promise<IDBPDatabase<Schema>> | null = null;
+
+function database(): Promise<IDBPDatabase<Schema>> {
+  opened ??= openDB<Schema>('yimen', 1, {
+    upgrade(db) {
+      db.createObjectStore('drafts', { keyPath: 'key' }).createIndex('owner', 'owner');
+    },
+  });
+  return opened;
+}
+
+const ownerNow = (): string => me.value?.subject ?? lastOwner();
+
+/** Offline the page does not know who is there: the last person of this device. */
+function lastOwner(): string {
+  try { return localStorage.getItem('yimen.person') ?? ''; } catch { return ''; }
+}
+
+export function rememberPerson(subject: string): void {
+  try { localStorage.setItem('yimen.person', subject); } catch { /* drafts then need a sign-in to show */ }
+}
+
+export const drafts = reactive<{ items: Draft[] }>({ items: [] });
+
+export async function loadDrafts(): Promise<void> {
+  const all = await (await database()).getAllFromIndex('drafts', 'owner', ownerNow());
+  drafts.items = all.sort((a, b) => b.changed - a.changed);
+}
+
+export const newDraft = (type: string, data: Record<string, unknown>): Draft =>
+  ({ key: crypto.randomUUID?.() ?? randomKey(), owner: ownerNow(), type, data, targets: null, changed: Date.now(), waiting: false });
+
+/* Chromium has randomUUID from version 92 on. */
+function randomKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((b) => b.toString(16).padStart(2, '0')).join('');
+}
+
+export async function saveDraft(draft: Draft): Promise<void> {
+  const plain = JSON.parse(JSON.stringify({ ...draft, changed: Date.now() })) as Draft;
+  await (await database()).put('drafts', plain);
+  await loadDrafts();
+}
+
+export async function findDraft(key: string): Promise<Draft | undefined> {
+  const draft = await (await database()).get('drafts', key);
+  return draft?.owner === ownerNow() ? draft : undefined;
+}
+
+export async function dropDraft(key: string): Promise<void> {
+  await (await database()).delete('drafts', key);
+  await loadDrafts();
+}
+
+/** Files it. Throws Offline (the draft goes on waiting) or Problem (the draft stays, refused). */
+export async function fileDraft(draft: Draft): Promise<YimenRecord> {
+  const body: Record<string, unknown> = { type: draft.type, data: draft.data };
+  if (draft.targets) body.targets = draft.targets;
+  try {
+    const answer = await call<YimenRecord>('POST', '/records', { body, headers: { 'Idempotency-Key': draft.key, Prefer: 'wait=2' } });
+    await dropDraft(draft.key);
+    return answer.data;
+  } catch (error) {
+    if (error instanceof Offline || (error instanceof Problem && error.status >= 500)) await saveDraft({ ...draft, waiting: true });
+    else if (error instanceof Problem && error.status !== 401) await saveDraft({ ...draft, waiting: false, refused: error.message });
+    throw error;
+  }
+}
+
+let sending = false;
+
+/** Whatever waits is filed, one after the other; called when the network is back. */
+export async function fileWaiting(): Promise<void> {
+  if (sending || !navigator.onLine || me.value === null) return;
+  sending = true;
+  try {
+    await loadDrafts();
+    for (const draft of drafts.items.filter((d) => d.waiting)) {
+      try { await fileDraft(draft); } catch (error) { if (error instanceof Offline) break; }
+    }
+  } finally { sending = false; }
+}
+
+window.addEventListener('online', () => { void fileWaiting(); });

@@ -9,7 +9,7 @@
 -- delivery does it through the context (open … flush), which gathers the changes of a batch and
 -- writes each counter, each sorted set and each stream once.
 
-local VERSION = '2'
+local VERSION = '3'
 local DAY = 86400000
 local IDEMPOTENCY_DAYS = 30
 local GROUP = 'w'
@@ -547,10 +547,18 @@ local function render(p, rec, names, envelope)
         text(m.withdrawn), envelope or rec.envelope, out }
 end
 
+-- So many bytes of hex, from its digit `at` on; 4 bytes a number.
+local function bytes_of(hex, at, n)
+    return struct.pack(n == 10 and '>I4I4I2' or '>I4I4', tonumber(sub(hex, at, at + 7), 16),
+        tonumber(sub(hex, at + 8, at + 15), 16), n == 10 and tonumber(sub(hex, at + 16, at + 19), 16))
+end
+
 -- Search keys: one field per key and value; few records as a packed list, many as a sorted set.
+local KEY_FIELD = 8 -- bytes
+
 local function key_field(name, digest)
     local sum = redis.sha1hex(name .. ':' .. digest)
-    return ':k:' .. sub(sum, 1, 3), sub(sum, 4, 19), ':k:' .. sum
+    return ':k:' .. sub(sum, 1, 3), bytes_of(sum, 4, KEY_FIELD), ':k:' .. sum
 end
 
 local function serials_of(list)

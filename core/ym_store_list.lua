@@ -48,8 +48,8 @@ local function matches(rec, f, names)
     end
     for _, key in ipairs(f.keys) do -- a revision has other keys than its record was found by
         local found = not rec.keys
-        for i = 1, #(rec.keys or ''), 16 do
-            found = found or sub(rec.keys, i, i + 15) == key[2]
+        for i = 1, #(rec.keys or ''), KEY_FIELD do
+            found = found or sub(rec.keys, i, i + KEY_FIELD - 1) == key[2]
         end
         if not found then
             return false

@@ -38,7 +38,12 @@ end
 local function idempotency_slot(p, idem, now)
     local digest = #idem >= 23 and not find(idem, '%X') and idem or redis.sha1hex(idem)
     return { period = floor(now / (IDEMPOTENCY_DAYS * DAY)), bucket = ':' .. sub(digest, 1, 3),
-        head = p .. ':i:', field = sub(digest, 4, 23) }
+        head = p .. ':i:', field = bytes_of(digest, 4, 10) }
+end
+
+local function body_mark(digest)
+    return #digest == 64 and not find(digest, '%X') and bytes_of(digest, 1, 8)
+        or sub(digest, 1, 16)
 end
 
 -- → the reply for a key that was used within its days, or nil
@@ -49,7 +54,7 @@ local function idempotent_reply(ctx, slot, digest)
         local id = serial and id_of(ctx, serial)
         local created = id and created_of(ctx, serial)
         if created and ctx.now - created < IDEMPOTENCY_DAYS * DAY then
-            if sub(entry, 7) ~= sub(digest, 1, 16) then
+            if sub(entry, 7) ~= body_mark(digest) then
                 return { 'mismatch', id }
             end
             return { 'replayed', id, text(created) }
@@ -60,7 +65,7 @@ end
 
 local function keep_idempotency(slot, serial, digest)
     local key = slot.head .. slot.period .. slot.bucket
-    call('HSET', key, slot.field, struct.pack('>I6', serial) .. sub(digest, 1, 16))
+    call('HSET', key, slot.field, struct.pack('>I6', serial) .. body_mark(digest))
     call('PEXPIREAT', key, text((slot.period + 2) * IDEMPOTENCY_DAYS * DAY), 'NX')
 end
 

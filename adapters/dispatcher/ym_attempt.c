@@ -4,13 +4,13 @@
 #include "ym_attempt.h"
 
 #include "ym_codec.h"
+#include "ym_envelope.h"
 #include "ym_json.h"
 #include "ym_time.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
 
-#define ATTEMPT_ENVELOPE_BYTES (2u << 20) /* a body of 1 MiB and what the gateway adds */
 #define ATTEMPT_PROBLEM_BYTES 4096
 #define ATTEMPT_NONCE_BYTES 16
 #define ATTEMPT_NONCES 64 /* drawn from the system at once */
@@ -72,14 +72,12 @@ static bool attempt_set_time(json_t *o, const char *key, int64_t ms, int offset_
  */
 static ym_status attempt_record(struct ym_attempt *a, json_t **ret, struct ym_err *err)
 {
-    static const struct ym_json_limits limits = {ATTEMPT_ENVELOPE_BYTES, YM_JSON_DEPTH + 2,
-                                                 YM_JSON_MEMBERS + 16};
     const struct ym_claimed *c = &a->claimed;
     int offset = a->bench->sys->settings.offset_min;
     json_t *record = json_object(), *envelope = NULL, *data = NULL;
     bool ok;
 
-    if (c->envelope.n > 0 && ym_json_parse(c->envelope, &limits, &envelope, err) != YM_OK) {
+    if (c->envelope.n > 0 && ym_envelope_open(c, &envelope, err) != YM_OK) {
         json_decref(record);
         a->unreadable = true;
         return YM_EINVAL;

@@ -24,6 +24,9 @@ extern const struct ym_tool ym_tool_check, ym_tool_render, ym_tool_test, ym_tool
     ym_tool_reconcile, ym_tool_audit, ym_tool_store, ym_tool_token, ym_tool_keys, ym_tool_reference,
     ym_tool_user;
 
+/* yimen token verify: ym_tool_verify.c */
+int ym_tool_token_verify(int argc, char **argv);
+
 /* --name VALUE (value set) or --name (flag set). The list ends with a NULL name. */
 struct ym_opt {
     const char *name;

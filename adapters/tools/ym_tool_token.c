@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * yimen token: signs a bearer token for operators and tests. libjwt signs; verification is ym_jwt.
+ * yimen token: signs a bearer token for operators and tests; "verify" hands over to the verifier.
+ * libjwt signs, ym_jwt verifies.
  */
 #include "ym_conf.h"
 #include "ym_jwk.h"
@@ -147,6 +148,9 @@ static ym_status token(const struct job *job, struct ym_arena *a, struct ym_err 
 
 static int run(int argc, char **argv)
 {
+    if (argc > 0 && strcmp(argv[0], "verify") == 0) {
+        return ym_tool_token_verify(argc - 1, argv + 1);
+    }
     struct job job = {.ttl = "1h"};
     const struct ym_opt opts[] = {
         {"sub", &job.sub, NULL}, {"role", &job.role, NULL}, {"area", &job.area, NULL},
@@ -172,14 +176,23 @@ static int run(int argc, char **argv)
 
 const struct ym_tool ym_tool_token = {
     "token",
-    "sign a bearer token (operators, tests)",
-    "usage: yimen token --sub WHO --role ROLE[,ROLE] --key FILE [--area CODE] [--org NAME]\n"
+    "sign a bearer token, or say whether one holds",
+    "usage: yimen token verify --jwks FILE [--iss URL] [--aud NAME] [--alg ALG[,ALG]] [--skew "
+    "30s]\n"
+    "                   [--json] TOKEN|-\n"
+    "       yimen token --sub WHO --role ROLE[,ROLE] --key FILE [--area CODE] [--org NAME]\n"
     "                   [--iss URL] [--aud NAME] [--ttl 1h] [--alg ES256|RS256|HS256] [--kid "
     "ID]\n\n"
     "  --key   private key in PEM form (the algorithm follows from it), or the secret for HS256;\n"
     "          a file that others may read is refused\n"
     "  --role  staff, supervisor, operator, auditor, admin\n"
     "  --ttl   at most 31d\n\n"
-    "Prints the token and nothing else.\n",
+    "Prints the token and nothing else.\n\n"
+    "verify checks a token as the gateway does (form, signature, type, times; issuer and audience\n"
+    "when given) and says why it is refused. \"-\" reads it from standard input, so that it "
+    "stands\n"
+    "in no list of processes. Exit codes: 0 it holds, 1 it is refused, 2 wrong usage, 3 the key "
+    "set\n"
+    "cannot be read.\n",
     run,
 };

@@ -299,6 +299,7 @@ void ym_request_close(struct ym_request *r)
     } else { /* nothing of this request is to be found in it */
         (void)curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, NULL);
         (void)curl_easy_setopt(r->easy, CURLOPT_POSTFIELDS, "");
+        (void)curl_easy_setopt(r->easy, CURLOPT_ERRORBUFFER, NULL);
     }
     curl_slist_free_all(r->headers);
     if (l->idle_count < YM_COUNT(l->idle)) {
@@ -525,6 +526,8 @@ ym_status ym_request_start(struct ym_request *r, const struct ym_http_call *call
         set_method(r, call) != CURLE_OK || curl_easy_setopt(e, CURLOPT_PREREQDATA, r) != CURLE_OK) {
         return ym_err_set(err, YM_ENOMEM, "out of memory");
     }
+    r->words[0] = '\0';
+    (void)curl_easy_setopt(e, CURLOPT_ERRORBUFFER, r->words);
     (void)curl_easy_setopt(e, CURLOPT_HTTPHEADER, r->headers);
     (void)curl_easy_setopt(e, CURLOPT_HEADERDATA, r);
     (void)curl_easy_setopt(e, CURLOPT_WRITEDATA, r);

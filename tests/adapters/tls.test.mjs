@@ -68,7 +68,7 @@ test('only a certificate from a known issuer, for that name and this day, is sen
                 : { kind: 'http', method: 'POST', url: server.url, body: 'secret words', headers: [] };
             const facts = await probe.send(wire);
             assert.equal(facts.sent, 'not_sent', `${transport}: ${JSON.stringify(facts)}`);
-            assert.match(facts.problem, words, transport);
+            assert.match(facts.problem, words, `${transport}: ${facts.problem}`);
             assert.equal(server.handshakes, seen + 1, `${transport}: it was asked`);
             assert.equal(server.requests, requests, `${transport}: nothing was sent`);
             assert.deepEqual(await probe.close(), { code: 0, signal: null, stderr: '' });

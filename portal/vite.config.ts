@@ -13,6 +13,7 @@ export default defineConfig({
   build: {
     outDir: process.env.YIMEN_PORTAL_OUT ?? '../build/portal',
     emptyOutDir: true,
+    manifest: 'assets.json', // what the service worker keeps
     target: 'chrome80',
     cssTarget: 'chrome80',
     assetsInlineLimit: 0, // the Content-Security-Policy allows no data: scripts or styles

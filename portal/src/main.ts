@@ -7,3 +7,7 @@ import './styles/tokens.css';
 import './styles/base.css';
 
 createApp(App).use(i18n).use(router).mount('#app');
+
+if ('serviceWorker' in navigator && import.meta.env.PROD) {
+  window.addEventListener('load', () => { navigator.serviceWorker.register('/sw.js').catch(() => undefined); });
+}

@@ -12,6 +12,16 @@ export const router = createRouter({
     { path: '/records/:id', name: 'record', component: () => import('@/records/RecordPage.vue') },
     { path: '/records/:id/edit', name: 'edit', component: () => import('@/records/EditPage.vue') },
     { path: '/records/:id/print', name: 'print', component: () => import('@/records/PrintPage.vue') },
+    {
+      path: '/console',
+      component: () => import('@/console/ConsolePage.vue'),
+      children: [
+        { path: '', name: 'systems', component: () => import('@/console/SystemsPage.vue') },
+        { path: 'deliveries', name: 'deliveries', component: () => import('@/console/DeliveriesPage.vue') },
+        { path: 'reports', name: 'reports', component: () => import('@/console/ReportsPage.vue') },
+        { path: 'audit', name: 'audit', component: () => import('@/console/AuditPage.vue') },
+      ],
+    },
     { path: '/:unknown(.*)*', name: 'nowhere', component: () => import('@/ui/NowherePage.vue') },
   ],
   scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },

@@ -79,6 +79,16 @@ static ym_status buf_room(struct ym_buf *b, size_t n)
     return YM_OK;
 }
 
+ym_status ym_buf_reserve(struct ym_buf *b, size_t n)
+{
+    ym_status rc = buf_room(b, n);
+
+    if (rc == YM_OK) {
+        b->p[b->n] = '\0';
+    }
+    return rc;
+}
+
 ym_status ym_buf_add(struct ym_buf *b, const void *data, size_t n)
 {
     ym_status rc = buf_room(b, n);

@@ -28,6 +28,12 @@ ym_status ym_buf_adds(struct ym_buf *b, const char *z);
 ym_status ym_buf_addc(struct ym_buf *b, char c);
 ym_status ym_buf_addf(struct ym_buf *b, const char *fmt, ...) YM_PRINTF(2, 3);
 
+/*
+ * Makes room for n more bytes at once. A buffer that grows leaves copies of its text behind: a secret
+ * is put into one that need not.
+ */
+ym_status ym_buf_reserve(struct ym_buf *b, size_t n);
+
 /* A JSON string literal with quotes; s must be UTF-8, anything else becomes U+FFFD. */
 ym_status ym_buf_add_json(struct ym_buf *b, struct ym_str s);
 /* application/x-www-form-urlencoded's and RFC 3986's percent-encoding (space → %20, unreserved kept). */

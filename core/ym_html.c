@@ -299,16 +299,28 @@ static bool has_named(xmlNode *root, xmlNode *form, const char *name, struct ym_
     return false;
 }
 
-/* Which form of the page is meant: called name, or with all of having, or any with a control. */
+static const char *resolve(xmlNode *root, const char *page_url, const char *ref,
+                           struct ym_arena *a);
+
+/*
+ * Which form of the page is meant: called name, or with all of having, or leading to action, or any
+ * with a control.
+ */
 struct wanted {
     const char *name;
     const char *const *having;
+    const char *action, *page_url;
 };
 
 static bool is_wanted(const struct wanted *w, xmlNode *root, xmlNode *form, struct ym_arena *a)
 {
     if (w->name != NULL) {
         return called(form, w->name, a);
+    }
+    if (w->action != NULL) {
+        const char *own = resolve(root, w->page_url, attr(form, "action", a), a);
+
+        return own != NULL && strcmp(own, w->action) == 0;
     }
     for (size_t i = 0; w->having != NULL && w->having[i] != NULL; i++) {
         if (!has_named(root, form, w->having[i], a)) {
@@ -442,7 +454,7 @@ ym_status ym_html_form(struct ym_str page, const char *charset, const char *page
                        const char *name, struct ym_arena *a, struct ym_html_form *ret,
                        struct ym_err *err)
 {
-    const struct wanted w = {name, NULL};
+    const struct wanted w = {.name = name};
 
     return form_of(page, charset, page_url, &w, a, ret, err);
 }
@@ -451,7 +463,16 @@ ym_status ym_html_form_having(struct ym_str page, const char *charset, const cha
                               const char *const *names, struct ym_arena *a,
                               struct ym_html_form *ret, struct ym_err *err)
 {
-    const struct wanted w = {NULL, names};
+    const struct wanted w = {.having = names};
+
+    return form_of(page, charset, page_url, &w, a, ret, err);
+}
+
+ym_status ym_html_form_to(struct ym_str page, const char *charset, const char *page_url,
+                          const char *action, struct ym_arena *a, struct ym_html_form *ret,
+                          struct ym_err *err)
+{
+    const struct wanted w = {.action = action, .page_url = page_url};
 
     return form_of(page, charset, page_url, &w, a, ret, err);
 }

@@ -32,6 +32,11 @@ ym_status ym_html_form_having(struct ym_str page, const char *charset, const cha
                               const char *const *names, struct ym_arena *a,
                               struct ym_html_form *ret, struct ym_err *err);
 
+/* The only form that leads to action, a whole URL. */
+ym_status ym_html_form_to(struct ym_str page, const char *charset, const char *page_url,
+                          const char *action, struct ym_arena *a, struct ym_html_form *ret,
+                          struct ym_err *err);
+
 /*
  * Lays fields over the form's own: a name that the form has takes the new values (all of them, in
  * place of the old), unnamed ones of the form stay. A name that the form lacks is YM_EINVAL unless

@@ -48,20 +48,11 @@ static const char *keep(struct ym_buf *secrets, const char *text)
     return ym_buf_add(secrets, text, strlen(text) + 1) == YM_OK ? at : NULL;
 }
 
-/* The buffer gets its full size at once: growing would leave copies behind. */
+/* Its full size at once: growing would leave copies behind. */
 static ym_status room(struct ym_buf *b, size_t n)
 {
-    static const char zeros[SECRETS_MAX];
-    ym_status rc = YM_OK;
-
     ym_buf_init(b, n);
-    for (size_t at = 0; at < n && rc == YM_OK; at += sizeof(zeros)) {
-        rc = ym_buf_add(b, zeros, n - at < sizeof(zeros) ? n - at : sizeof(zeros));
-    }
-    if (rc == YM_OK) {
-        ym_buf_reset(b);
-    }
-    return rc;
+    return ym_buf_reserve(b, n);
 }
 
 static ym_status take_credentials(struct ym_signin *s, const struct ym_credentials *who)
@@ -193,21 +184,20 @@ static const char *charset_of(struct ym_str type)
     return NULL;
 }
 
-static const char *page_charset(const struct ym_signin *s, const struct ym_signin_got *got)
+static const char *page_charset(const struct ym_recipe *r, const struct ym_signin_got *got)
 {
-    return s->recipe->charset != NULL ? s->recipe->charset
-                                      : charset_of(header(got, "content-type"));
+    return r->charset != NULL ? r->charset : charset_of(header(got, "content-type"));
 }
 
-static size_t take_cookies(struct ym_signin *s, const struct ym_signin_got *got,
-                           struct ym_str seen[SET_COOKIES_MAX])
+static size_t take_cookies(struct ym_jar *jar, const char *url, int64_t now_ms,
+                           const struct ym_signin_got *got, struct ym_str seen[SET_COOKIES_MAX])
 {
     size_t n = 0;
 
     for (size_t i = 0; i < got->header_count && n < SET_COOKIES_MAX; i++) {
         if (strcmp(got->headers[i].name, "set-cookie") == 0) {
             seen[n] = ym_str_of(got->headers[i].value);
-            (void)ym_jar_take(&s->jar, seen[n++], ym_url_path(s->ask.url), s->now_ms);
+            (void)ym_jar_take(jar, seen[n++], ym_url_path(url), now_ms);
         }
     }
     return n;
@@ -224,7 +214,7 @@ static ym_status find_form(struct ym_signin *s, const struct ym_signin_got *got,
 {
     const struct ym_recipe *r = s->recipe;
     const char *const both[] = {r->user, r->password, NULL};
-    const char *charset = page_charset(s, got);
+    const char *charset = page_charset(r, got);
     size_t found = 0;
     ym_status rc;
 
@@ -420,7 +410,7 @@ enum ym_signin_end ym_signin_answer(struct ym_signin *s, const struct ym_signin_
     if (got->status == 0 || got->status >= 500) {
         return finish(s, YM_SIGNIN_AWAY);
     }
-    answer.set_cookie_count = take_cookies(s, got, cookies);
+    answer.set_cookie_count = take_cookies(&s->jar, s->ask.url, s->now_ms, got, cookies);
     answer.location = header(got, "location");
     cs.header = charset_of(header(got, "content-type"));
     if (ym_doc_decode(got->body, &cs, s->arena, &doc, NULL) != YM_OK) {
@@ -428,4 +418,29 @@ enum ym_signin_end ym_signin_answer(struct ym_signin *s, const struct ym_signin_
     }
     answer.text = doc.text;
     return s->place == AT_PAGE ? at_page(s, got, &answer) : at_answer(s, got, &answer);
+}
+
+ym_status ym_signin_farewell(const struct ym_recipe *r, const char *url,
+                             const struct ym_signin_got *got, struct ym_jar *jar, int64_t now_ms,
+                             struct ym_buf *body, struct ym_signin_ask *ret)
+{
+    struct ym_str cookies[SET_COOKIES_MAX];
+    struct ym_html_form form = {0};
+    ym_status rc;
+
+    (void)take_cookies(jar, url, now_ms, got, cookies);
+    if (got->status != 200 || got->too_large) {
+        return YM_ENOTFOUND;
+    }
+    rc = ym_html_form_to(got->body, page_charset(r, got), url, url, jar->arena, &form, NULL);
+    if (rc != YM_OK || strcmp(form.method, "POST") != 0) {
+        return YM_ENOTFOUND;
+    }
+    rc = ym_form_encode(form.fields, form.field_count, form.charset, body, NULL, NULL);
+    *ret = (struct ym_signin_ask){.method = "POST",
+                                  .url = url,
+                                  .referer = url,
+                                  .type = "application/x-www-form-urlencoded",
+                                  .body = ym_buf_str(body)};
+    return rc;
 }

@@ -66,6 +66,15 @@ enum ym_signin_end ym_signin_answer(struct ym_signin *s, const struct ym_signin_
 const struct ym_jar *ym_signin_jar(const struct ym_signin *s);
 
 /*
+ * Signing out again: got is the answer to a GET of url, the recipe's logout. YM_OK: it is a page
+ * with a button that leads there, and *ret presses it; ret->body points into body. YM_ENOTFOUND:
+ * there is none, that was it. Cookies of the answer go into the jar.
+ */
+ym_status ym_signin_farewell(const struct ym_recipe *r, const char *url,
+                             const struct ym_signin_got *got, struct ym_jar *jar, int64_t now_ms,
+                             struct ym_buf *body, struct ym_signin_ask *ret);
+
+/*
  * What the person entered as the text that is sealed, and back. A member that is no text, or no
  * login and password, is YM_EINVAL; *ret's texts live in a.
  */

@@ -331,6 +331,38 @@ static void credentials(void **state)
     assert_int_equal(ym_credentials_unpack(YM_STR("x"), f->a, &back, NULL), YM_EINVAL);
 }
 
+/* I165 */
+static void farewell(void **state)
+{
+    struct fixture *f = *state;
+    struct ym_signin_ask ask = {0};
+    struct ym_signin_got got = {.status = 200};
+    struct ym_pair h[1] = {{"set-cookie", "sid=last; Path=/"}};
+    struct ym_jar jar;
+    struct ym_buf body;
+
+    assert_int_equal(load(f, PLAIN "logout: /logout\n"), YM_OK);
+    ym_jar_init(&jar, f->a);
+    ym_buf_init(&body, 4096);
+    got.headers = h;
+    got.header_count = 1;
+    got.body = YM_STR("<form action=/search><input name=q></form><form method=post action=/logout>"
+                      "<input type=hidden name=t value=1></form>");
+    assert_int_equal(ym_signin_farewell(f->recipe, ORIGIN "/logout", &got, &jar, NOW, &body, &ask),
+                     YM_OK);
+    assert_string_equal(ask.method, "POST");
+    assert_string_equal(ask.url, ORIGIN "/logout");
+    assert_true(ym_str_is(ask.body, "t=1"));
+    assert_string_equal(jar.items[0].value, "last");
+    got.body = YM_STR("<form method=post action=//evil.test/logout></form>");
+    assert_int_equal(ym_signin_farewell(f->recipe, ORIGIN "/logout", &got, &jar, NOW, &body, &ask),
+                     YM_ENOTFOUND);
+    got.status = 302;
+    assert_int_equal(ym_signin_farewell(f->recipe, ORIGIN "/logout", &got, &jar, NOW, &body, &ask),
+                     YM_ENOTFOUND);
+    ym_buf_clear(&body);
+}
+
 static ym_status whole_signin(void *data)
 {
     struct fixture *f = data;
@@ -373,6 +405,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_recipes, setup, teardown),
         cmocka_unit_test_setup_teardown(credentials, setup, teardown),
+        cmocka_unit_test_setup_teardown(farewell, setup, teardown),
         cmocka_unit_test_setup_teardown(faults, setup, teardown)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

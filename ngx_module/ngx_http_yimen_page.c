@@ -5,6 +5,7 @@
  * page needs no second request and shows rightly wherever it is answered.
  */
 #include "ngx_http_yimen_page.h"
+#include "ngx_http_yimen_refuse.h"
 
 #include "ym_codec.h"
 #include "ym_place.h"
@@ -16,7 +17,6 @@
 #define NGX_HTTP_YIMEN_ERROR_BYTES  6      /* of an error id, before hex */
 
 
-static void ngx_http_yimen_page_headers(ngx_http_yimen_ctx_t *ctx);
 static ngx_int_t ngx_http_yimen_page_own(struct ym_str place);
 
 
@@ -144,13 +144,27 @@ void
 ngx_http_yimen_page(ngx_http_yimen_ctx_t *ctx, ngx_uint_t status,
     const char *title, struct ym_str body)
 {
-    struct ym_buf   page;
-    struct ym_buf  *out = &page;
+    struct ym_buf  page;
 
-    ym_buf_init(out, NGX_HTTP_YIMEN_PAGE_BYTES);
+    ym_buf_init(&page, NGX_HTTP_YIMEN_PAGE_BYTES);
+    ngx_http_yimen_page_text(ctx->lang, title, body, &page);
 
+    /* body may stand in the answer's buffer */
+
+    ym_buf_wipe(&ctx->out);
+    ctx->out = page;
+
+    (void) ngx_http_yimen_page_headers(ctx->request, ctx->lang);
+    ngx_http_yimen_answer(ctx, status, "text/html; charset=utf-8");
+}
+
+
+void
+ngx_http_yimen_page_text(enum ym_lang lang, const char *title,
+    struct ym_str body, struct ym_buf *out)
+{
     ym_buf_adds(out, "<!doctype html>\n<html lang=\"");
-    ym_buf_adds(out, ctx->lang == YM_EN ? "en" : "zh-CN");
+    ym_buf_adds(out, lang == YM_EN ? "en" : "zh-CN");
     ym_buf_adds(out, "\"><head><meta charset=\"utf-8\">\n<meta name=\"viewport"
                      "\" content=\"width=device-width,initial-scale=1\">\n"
                      "<meta name=\"robots\" content=\"noindex\">\n<title>");
@@ -160,28 +174,21 @@ ngx_http_yimen_page(ngx_http_yimen_ctx_t *ctx, ngx_uint_t status,
     ym_buf_adds(out, "</style></head>\n<body><main>\n<div class=\"brand\">");
     ym_buf_adds(out, ngx_http_yimen_gate);
     ym_buf_adds(out, "<div><b>一门 Yimen</b><span>");
-    ym_buf_adds(out, ctx->lang == YM_EN ? "One door to every system"
-                                        : "一扇门,通各个系统");
+    ym_buf_adds(out, lang == YM_EN ? "One door to every system"
+                                   : "一扇门,通各个系统");
     ym_buf_adds(out, "</span></div></div>\n<div class=\"card\">\n<h1>");
     ym_buf_adds(out, title);
     ym_buf_adds(out, "</h1>\n");
     ym_buf_add(out, body.p, body.n);
     ym_buf_adds(out, "\n</div>\n</main></body></html>\n");
-
-    /* body may stand in the answer's buffer */
-
-    ym_buf_wipe(&ctx->out);
-    ctx->out = page;
-
-    ngx_http_yimen_page_headers(ctx);
-    ngx_http_yimen_answer(ctx, status, "text/html; charset=utf-8");
 }
 
 
-static void
-ngx_http_yimen_page_headers(ngx_http_yimen_ctx_t *ctx)
+ngx_int_t
+ngx_http_yimen_page_headers(ngx_http_request_t *r, enum ym_lang lang)
 {
     u_char         digest[YM_SHA256_LEN];
+    ngx_str_t      value;
     ngx_uint_t     i;
     struct ym_buf  policy;
 
@@ -215,17 +222,39 @@ ngx_http_yimen_page_headers(ngx_http_yimen_ctx_t *ctx)
     ym_buf_adds(&policy, "form-action 'self'; base-uri 'none'; "
                          "frame-ancestors 'none'");
 
-    (void) ngx_http_yimen_answer_header(ctx, "Content-Security-Policy",
-                                        ym_buf_str(&policy));
-    ym_buf_clear(&policy);
-
-    for (i = 0; i < YM_COUNT(fixed); i++) {
-        (void) ngx_http_yimen_answer_header(ctx, fixed[i].name,
-                                            ym_str_of(fixed[i].value));
+    value.len = policy.n;
+    value.data = (policy.failed == YM_OK) ? ngx_pnalloc(r->pool, policy.n)
+                                          : NULL;
+    if (value.data == NULL) {
+        ym_buf_clear(&policy);
+        return NGX_ERROR;
     }
 
-    (void) ngx_http_yimen_answer_header(ctx, "Content-Language",
-                       ym_str_of(ctx->lang == YM_EN ? "en" : "zh-CN"));
+    ngx_memcpy(value.data, policy.p, policy.n);
+    ym_buf_clear(&policy);
+
+    if (ngx_http_yimen_out_header(r, "Content-Security-Policy", &value)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < YM_COUNT(fixed); i++) {
+        value.data = (u_char *) (uintptr_t) fixed[i].value;
+        value.len = ngx_strlen(fixed[i].value);
+
+        if (ngx_http_yimen_out_header(r, fixed[i].name, &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_str_set(&value, "zh-CN");
+
+    if (lang == YM_EN) {
+        ngx_str_set(&value, "en");
+    }
+
+    return ngx_http_yimen_out_header(r, "Content-Language", &value);
 }
 
 

@@ -18,6 +18,15 @@ void ngx_http_yimen_html(struct ym_buf *out, struct ym_str text);
 void ngx_http_yimen_page(ngx_http_yimen_ctx_t *ctx, ngx_uint_t status,
     const char *title, struct ym_str body);
 
+/*
+ * The same frame as text appended to out, and the security headers that belong
+ * to it, for requests that have no ctx.
+ */
+void ngx_http_yimen_page_text(enum ym_lang lang, const char *title,
+    struct ym_str body, struct ym_buf *out);
+ngx_int_t ngx_http_yimen_page_headers(ngx_http_request_t *r,
+    enum ym_lang lang);
+
 /* an error page with an error id, in the person's language; never a stack */
 void ngx_http_yimen_page_error(ngx_http_yimen_ctx_t *ctx, ngx_uint_t status,
     const char *zh, const char *en);

@@ -167,9 +167,13 @@ ngx_http_yimen_redis_call(ngx_http_yimen_redis_t *redis, ngx_pool_t *pool,
         return NGX_DECLINED;
     }
 
-    cln = ngx_pool_cleanup_add(pool, 0);
-    if (cln == NULL) {
-        return NGX_ERROR;
+    cln = NULL;
+
+    if (pool != NULL) {
+        cln = ngx_pool_cleanup_add(pool, 0);
+        if (cln == NULL) {
+            return NGX_ERROR;
+        }
     }
 
     call = ngx_http_yimen_call_send(link, argc, argv, argvlen, handler, data);
@@ -177,9 +181,11 @@ ngx_http_yimen_redis_call(ngx_http_yimen_redis_t *redis, ngx_pool_t *pool,
         return NGX_ERROR;
     }
 
-    cln->handler = ngx_http_yimen_call_detach;
-    cln->data = call;
-    call->cleanup = cln;
+    if (cln != NULL) {
+        cln->handler = ngx_http_yimen_call_detach;
+        cln->data = call;
+        call->cleanup = cln;
+    }
 
     return NGX_OK;
 }

@@ -59,7 +59,8 @@ void ngx_http_yimen_redis_close(ngx_http_yimen_redis_t *redis);
 /*
  * Sends a command.  NGX_DECLINED: no connection, nothing was sent.  NGX_ERROR:
  * memory is out, nothing was sent.  After NGX_OK the handler follows.
- * argv and what it points at are copied.
+ * argv and what it points at are copied.  pool NULL: the handler runs in any
+ * case, or the process ends.
  */
 ngx_int_t ngx_http_yimen_redis_call(ngx_http_yimen_redis_t *redis,
     ngx_pool_t *pool, ngx_uint_t argc, const char **argv,

@@ -361,6 +361,87 @@ bool ym_seal_is_old(const struct ym_ring *ring, struct ym_str sealed)
     return head_of(sealed, &kid) > 0 && !ym_str_is(kid, ring->keys[0].kid);
 }
 
+bool ym_seal_kid(struct ym_str sealed, char out[YM_SEAL_KID_MAX + 1])
+{
+    struct ym_str kid = YM_STR_NULL;
+
+    if (head_of(sealed, &kid) == 0) {
+        return false;
+    }
+    memcpy(out, kid.p, kid.n);
+    out[kid.n] = '\0';
+    return true;
+}
+
+const char *ym_ring_kid(const struct ym_ring *ring, size_t i)
+{
+    return i < ring->count ? ring->keys[i].kid : NULL;
+}
+
+bool ym_ring_has(const struct ym_ring *ring, const char *kid)
+{
+    return find(ring, ym_str_of(kid)) != NULL;
+}
+
+/* ---- as text ---- */
+
+#define TEXT_MARK '~'
+
+ym_status ym_seal_text(const struct ym_ring *ring, struct ym_str context, struct ym_str plain,
+                       struct ym_buf *out, struct ym_err *err)
+{
+    struct ym_buf sealed;
+    ym_status rc;
+
+    ym_buf_init(&sealed, plain.n + YM_SEAL_OVERHEAD + 1);
+    rc = ym_seal(ring, context, plain, &sealed, err);
+    if (rc == YM_OK) {
+        ym_buf_addc(out, TEXT_MARK);
+        rc = ym_base64url_add(out, ym_buf_str(&sealed));
+    }
+    ym_buf_clear(&sealed);
+    return rc;
+}
+
+/* Its bytes; the mark alone does not make it sealed. */
+static bool text_bytes(struct ym_str text, struct ym_buf *bytes)
+{
+    return text.n > 1 && text.p[0] == TEXT_MARK &&
+           ym_base64url_decode((struct ym_str){text.p + 1, text.n - 1}, bytes) == YM_OK &&
+           ym_is_sealed(ym_buf_str(bytes));
+}
+
+ym_status ym_unseal_text(const struct ym_ring *ring, struct ym_str context, struct ym_str text,
+                         struct ym_buf *out, struct ym_err *err)
+{
+    struct ym_buf bytes;
+    ym_status rc;
+
+    ym_buf_init(&bytes, text.n + 4);
+    rc = text_bytes(text, &bytes) ? ym_unseal(ring, context, ym_buf_str(&bytes), out, err)
+                                  : ym_err_set(err, YM_EAUTH, "not a sealed text");
+    ym_buf_clear(&bytes);
+    return rc;
+}
+
+bool ym_seal_text_kid(struct ym_str text, char out[YM_SEAL_KID_MAX + 1])
+{
+    struct ym_buf bytes;
+    bool ok;
+
+    ym_buf_init(&bytes, text.n + 4);
+    ok = text_bytes(text, &bytes) && ym_seal_kid(ym_buf_str(&bytes), out);
+    ym_buf_clear(&bytes);
+    return ok;
+}
+
+bool ym_is_sealed_text(struct ym_str text)
+{
+    char kid[YM_SEAL_KID_MAX + 1];
+
+    return ym_seal_text_kid(text, kid);
+}
+
 /* ---- digests ---- */
 
 static bool mac_part(EVP_MAC_CTX *ctx, struct ym_str part)

@@ -41,6 +41,22 @@ ym_status ym_unseal(const struct ym_ring *ring, struct ym_str context, struct ym
 /* True when sealed was made with another key than the first: to be sealed anew. */
 bool ym_seal_is_old(const struct ym_ring *ring, struct ym_str sealed);
 bool ym_is_sealed(struct ym_str text);
+/* The id of the key that it was made with; false: not sealed. */
+bool ym_seal_kid(struct ym_str sealed, char out[YM_SEAL_KID_MAX + 1]);
+/* Ids of the sealing keys, the first seals; NULL behind the last. */
+const char *ym_ring_kid(const struct ym_ring *ring, size_t i);
+bool ym_ring_has(const struct ym_ring *ring, const char *kid);
+
+/*
+ * The same as text ("~" and base64url), for places that must be UTF-8: what a legacy system said, a
+ * reason that a person typed.
+ */
+ym_status ym_seal_text(const struct ym_ring *ring, struct ym_str context, struct ym_str plain,
+                       struct ym_buf *out, struct ym_err *err);
+ym_status ym_unseal_text(const struct ym_ring *ring, struct ym_str context, struct ym_str text,
+                         struct ym_buf *out, struct ym_err *err);
+bool ym_is_sealed_text(struct ym_str text);
+bool ym_seal_text_kid(struct ym_str text, char out[YM_SEAL_KID_MAX + 1]);
 
 /* HMAC-SHA256 over label and text, each preceded by its length; lower hex. */
 ym_status ym_ring_digest(const struct ym_ring *ring, const char *label, struct ym_str text,

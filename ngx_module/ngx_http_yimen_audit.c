@@ -6,6 +6,7 @@
 #include "ngx_http_yimen_list.h"
 #include "ngx_http_yimen_records.h"
 #include "ngx_http_yimen_route.h"
+#include "ngx_http_yimen_sealed.h"
 
 #include "ym_store_evidence.h"
 #include "ym_time.h"
@@ -271,6 +272,7 @@ static void
 ngx_http_yimen_audit_entry(ngx_http_yimen_ctx_t *ctx, redisReply *row)
 {
     ngx_uint_t      i;
+    struct ym_str   value;
     struct ym_buf  *out;
 
     static const char *const  names[] = {
@@ -287,7 +289,14 @@ ngx_http_yimen_audit_entry(ngx_http_yimen_ctx_t *ctx, redisReply *row)
 
     for (i = 0; i < YM_COUNT(names); i++) {
         ym_buf_addf(out, ",\"%s\":", names[i]);
-        ym_buf_add_json(out, ngx_http_yimen_reply_str(row->element[i + 2]));
+        value = ngx_http_yimen_reply_str(row->element[i + 2]);
+
+        if (names[i][1] == 'h' && names[i][2] == 'y') {
+            value = ngx_http_yimen_unseal_text(ctx, NGX_HTTP_YIMEN_SEAL_WHY,
+                                               YM_STR(""), value);
+        }
+
+        ym_buf_add_json(out, value);
     }
 
     ym_buf_addc(out, '}');

@@ -3,6 +3,7 @@
  */
 #include "ngx_http_yimen_records.h"
 #include "ngx_http_yimen_route.h"
+#include "ngx_http_yimen_sealed.h"
 
 #include "ym_codec.h"
 #include "ym_store.h"
@@ -147,7 +148,6 @@ ngx_http_yimen_create_body(ngx_http_yimen_ctx_t *ctx,
 static ngx_int_t
 ngx_http_yimen_create_idem(ngx_http_yimen_ctx_t *ctx, struct ym_str *ret)
 {
-    char           *hex;
     size_t          i;
     u_char         *text, *last;
     ngx_str_t      *key;
@@ -176,9 +176,8 @@ ngx_http_yimen_create_idem(ngx_http_yimen_ctx_t *ctx, struct ym_str *ret)
     subject = ctx->who.subject;
     text = ngx_pnalloc(ctx->request->pool,
                        NGX_SIZE_T_LEN + 1 + subject.n + key->len);
-    hex = ngx_pnalloc(ctx->request->pool, YM_SHA256_HEX);
 
-    if (text == NULL || hex == NULL) {
+    if (text == NULL) {
         ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
         return NGX_ERROR;
     }
@@ -187,15 +186,14 @@ ngx_http_yimen_create_idem(ngx_http_yimen_ctx_t *ctx, struct ym_str *ret)
     last = ngx_cpymem(last, subject.p, subject.n);
     last = ngx_cpymem(last, key->data, key->len);
 
-    if (ym_sha256_hex((struct ym_str){ (char *) text,
-                                       (size_t) (last - text) }, hex)
-        != YM_OK)
+    if (ngx_http_yimen_digest(ctx, "idempotency",
+                              (struct ym_str){ (char *) text,
+                                               (size_t) (last - text) }, ret)
+        != NGX_OK)
     {
         ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
         return NGX_ERROR;
     }
-
-    *ret = (struct ym_str){ hex, YM_SHA256_HEX - 1 };
 
     return NGX_OK;
 }
@@ -489,8 +487,8 @@ ngx_http_yimen_token_names(struct ym_str text, size_t from, size_t *end,
 static void
 ngx_http_yimen_create_accept(ngx_http_yimen_ctx_t *ctx, struct ym_str idem)
 {
-    char                           digest[YM_SHA256_HEX];
     ngx_uint_t                     i;
+    struct ym_str                  digest, envelope;
     ngx_http_yimen_args_t          args;
     ngx_http_yimen_record_t       *record;
     ngx_http_yimen_record_work_t  *work;
@@ -498,20 +496,24 @@ ngx_http_yimen_create_accept(ngx_http_yimen_ctx_t *ctx, struct ym_str idem)
     work = ctx->work;
     record = &work->record;
 
-    if (ym_sha256_hex(ctx->body, digest) != YM_OK) {
+    if (ngx_http_yimen_digest(ctx, "body", ctx->body, &digest) != NGX_OK
+        || ngx_http_yimen_seal(ctx, NGX_HTTP_YIMEN_SEAL_RECORD, record->id,
+                               ym_buf_str(&work->envelope), &envelope)
+           != NGX_OK)
+    {
         ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
         return;
     }
 
     ngx_http_yimen_args_init(&args, ctx, YM_FN_ACCEPT, ym_id_shard(work->id));
     ngx_http_yimen_arg(&args, record->id);
-    ngx_http_yimen_arg(&args, ym_buf_str(&work->envelope));
+    ngx_http_yimen_arg(&args, envelope);
     ngx_http_yimen_arg(&args, record->type);
     ngx_http_yimen_arg(&args, record->owner);
     ngx_http_yimen_arg(&args, record->org);
     ngx_http_yimen_arg(&args, record->area);
     ngx_http_yimen_arg(&args, idem);
-    ngx_http_yimen_arg(&args, ym_str_of(digest));
+    ngx_http_yimen_arg(&args, digest);
     ngx_http_yimen_arg_int(&args, (int64_t) record->count);
 
     for (i = 0; i < record->count; i++) {

@@ -6,6 +6,7 @@
 #include "ngx_http_yimen_list.h"
 #include "ngx_http_yimen_records.h"
 #include "ngx_http_yimen_route.h"
+#include "ngx_http_yimen_sealed.h"
 
 #include "ym_store.h"
 #include "ym_time.h"
@@ -394,7 +395,9 @@ ngx_http_yimen_exception_write(ngx_http_yimen_ctx_t *ctx, redisReply *row)
 
     out = &ctx->out;
     letter = ngx_http_yimen_reply_str(row->element[2]);
-    problem = ngx_http_yimen_reply_str(row->element[5]);
+    problem = ngx_http_yimen_unseal_text(ctx, NGX_HTTP_YIMEN_SEAL_PROBLEM,
+                                   ngx_http_yimen_reply_str(row->element[0]),
+                                   ngx_http_yimen_reply_str(row->element[5]));
 
     ym_buf_adds(out, "{\"record\":");
     ym_buf_add_json(out, ngx_http_yimen_reply_str(row->element[0]));

@@ -17,6 +17,7 @@
 #define NGX_HTTP_YIMEN_EVIDENCE_TURN   500    /* entries of a try */
 #define NGX_HTTP_YIMEN_EVIDENCE_ARGS   11
 #define NGX_HTTP_YIMEN_EVIDENCE_FIELD  600    /* bytes of a field */
+#define NGX_HTTP_YIMEN_EVIDENCE_SEALED 4096   /* of one that is sealed */
 #define NGX_HTTP_YIMEN_EVIDENCE_WORDS  (4 + NGX_HTTP_YIMEN_EVIDENCE_ARGS)
 
 
@@ -290,10 +291,14 @@ ngx_http_yimen_evidence_text(ngx_pool_t *pool, struct ym_str text,
     struct ym_str *ret)
 {
     char           *copy;
+    size_t          most;
     struct ym_buf   clean;
 
-    ym_buf_init(&clean, NGX_HTTP_YIMEN_EVIDENCE_FIELD + 1);
-    (void) ym_clean(&clean, text, NGX_HTTP_YIMEN_EVIDENCE_FIELD);
+    most = (text.n && text.p[0] == '~' && ym_is_sealed_text(text))
+           ? NGX_HTTP_YIMEN_EVIDENCE_SEALED : NGX_HTTP_YIMEN_EVIDENCE_FIELD;
+
+    ym_buf_init(&clean, most + 1);
+    (void) ym_clean(&clean, text, most);
 
     copy = ngx_pnalloc(pool, clean.n + 1);
 

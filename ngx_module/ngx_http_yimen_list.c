@@ -375,7 +375,8 @@ ngx_http_yimen_list_key(ngx_http_yimen_ctx_t *ctx,
     full = ngx_http_yimen_copy(ctx, (struct ym_str){ name, n });
 
     if (full.p == NULL
-        || ngx_http_yimen_key_digest(ctx, value, &digest) != NGX_OK)
+        || ngx_http_yimen_key_digest(ctx, name + 4, value, &digest)
+           != NGX_OK)
     {
         ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
         return NGX_ERROR;

@@ -3,6 +3,7 @@
  */
 #include "ngx_http_yimen_records.h"
 #include "ngx_http_yimen_route.h"
+#include "ngx_http_yimen_sealed.h"
 
 #include "ym_store.h"
 
@@ -109,15 +110,18 @@ static ngx_int_t
 ngx_http_yimen_revision_write(ngx_http_yimen_ctx_t *ctx, redisReply *reply,
     struct ym_str type, ngx_uint_t masked)
 {
-    struct ym_str   at, by, data;
+    struct ym_str   at, by, data, envelope;
     struct ym_buf  *out;
 
     out = &ctx->out;
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2
-        || ngx_http_yimen_envelope_read(
-               ngx_http_yimen_reply_str(reply->element[1]), &at, &by, &data)
-           != NGX_OK)
+        || ngx_http_yimen_unseal(ctx, NGX_HTTP_YIMEN_SEAL_RECORD,
+                                 ctx->params[0],
+                                 ngx_http_yimen_reply_str(reply->element[1]),
+                                 &envelope)
+           != NGX_OK
+        || ngx_http_yimen_envelope_read(envelope, &at, &by, &data) != NGX_OK)
     {
         return NGX_ERROR;
     }

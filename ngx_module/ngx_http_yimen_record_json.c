@@ -4,6 +4,7 @@
  */
 #include "ngx_http_yimen_auth.h"
 #include "ngx_http_yimen_record_json.h"
+#include "ngx_http_yimen_sealed.h"
 
 #include "ym_check.h"
 #include "ym_store.h"
@@ -124,7 +125,7 @@ ngx_http_yimen_record_read_at(ngx_http_yimen_ctx_t *ctx, redisReply **e,
 {
     ngx_uint_t      i;
     redisReply     *list;
-    struct ym_str   at, by;
+    struct ym_str   at, by, envelope;
 
     ret->id = id;
     ret->type = ngx_http_yimen_reply_str(e[0]);
@@ -138,10 +139,21 @@ ngx_http_yimen_record_read_at(ngx_http_yimen_ctx_t *ctx, redisReply **e,
 
     list = e[9];
 
-    if (ngx_http_yimen_envelope_read(ngx_http_yimen_reply_str(e[8]), &at, &by,
-                                     &ret->data)
-        != NGX_OK
-        || list->type != REDIS_REPLY_ARRAY || list->elements > YM_TARGETS_MAX)
+    /* one that cannot be opened, which is logged, hides no other of a list */
+
+    if (ngx_http_yimen_unseal(ctx, NGX_HTTP_YIMEN_SEAL_RECORD, id,
+                              ngx_http_yimen_reply_str(e[8]), &envelope)
+        != NGX_OK)
+    {
+        ret->data = YM_STR("null");
+
+    } else if (ngx_http_yimen_envelope_read(envelope, &at, &by, &ret->data)
+               != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (list->type != REDIS_REPLY_ARRAY || list->elements > YM_TARGETS_MAX)
     {
         return NGX_ERROR;
     }
@@ -161,6 +173,10 @@ ngx_http_yimen_record_read_at(ngx_http_yimen_ctx_t *ctx, redisReply **e,
         {
             return NGX_ERROR;
         }
+
+        ret->deliveries[i].problem =
+               ngx_http_yimen_unseal_text(ctx, NGX_HTTP_YIMEN_SEAL_PROBLEM,
+                                          id, ret->deliveries[i].problem);
     }
 
     return NGX_OK;

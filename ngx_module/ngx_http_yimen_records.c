@@ -4,8 +4,8 @@
 #include "ngx_http_yimen_evidence.h"
 #include "ngx_http_yimen_records.h"
 #include "ngx_http_yimen_route.h"
+#include "ngx_http_yimen_sealed.h"
 
-#include "ym_codec.h"
 #include "ym_store.h"
 #include "ym_time.h"
 
@@ -357,21 +357,18 @@ ngx_http_yimen_envelope_open(ngx_http_yimen_ctx_t *ctx, int64_t now)
 }
 
 
+/* keyed, so that nobody can try all telephone numbers against Redis */
+
 ngx_int_t
-ngx_http_yimen_key_digest(ngx_http_yimen_ctx_t *ctx, struct ym_str value,
-    struct ym_str *ret)
+ngx_http_yimen_key_digest(ngx_http_yimen_ctx_t *ctx, const char *name,
+    struct ym_str value, struct ym_str *ret)
 {
-    char  *hex;
+    u_char  label[128], *last;
 
-    hex = ngx_pnalloc(ctx->request->pool, YM_SHA256_HEX);
+    last = ngx_snprintf(label, sizeof(label) - 1, "key:%s", name);
+    *last = '\0';
 
-    if (hex == NULL || ym_sha256_hex(value, hex) != YM_OK) {
-        return NGX_ERROR;
-    }
-
-    *ret = (struct ym_str){ hex, YM_SHA256_HEX - 1 };
-
-    return NGX_OK;
+    return ngx_http_yimen_digest(ctx, (char *) label, value, ret);
 }
 
 
@@ -423,7 +420,7 @@ ngx_http_yimen_record_key(void *data, const char *value)
         return;
     }
 
-    if (ngx_http_yimen_key_digest(keys->ctx, ym_str_of(value),
+    if (ngx_http_yimen_key_digest(keys->ctx, keys->name, ym_str_of(value),
                                   &keys->digests[keys->count])
         != NGX_OK)
     {
@@ -486,7 +483,13 @@ ngx_http_yimen_reason(ngx_http_yimen_ctx_t *ctx, struct ym_str *ret)
         return NGX_ERROR;
     }
 
-    *ret = ym_str_of(reason);
+    if (ngx_http_yimen_seal_text(ctx, NGX_HTTP_YIMEN_SEAL_WHY, YM_STR(""),
+                                 ym_str_of(reason), ret)
+        != NGX_OK)
+    {
+        ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
+        return NGX_ERROR;
+    }
 
     return NGX_OK;
 }

@@ -64,13 +64,13 @@ ngx_int_t ngx_http_yimen_record_keys(ngx_http_yimen_args_t *args,
 
 /* digest under which a key's value is found: 64 hex digits and a NUL */
 ngx_int_t ngx_http_yimen_key_digest(ngx_http_yimen_ctx_t *ctx,
-    struct ym_str value, struct ym_str *ret);
+    const char *name, struct ym_str value, struct ym_str *ret);
 
 /* {id, type, revision, …, data} for the check; NULL: answered with 500 */
 json_t *ngx_http_yimen_record_object(ngx_http_yimen_ctx_t *ctx,
     const ngx_http_yimen_record_t *record, int64_t revision, json_t *data);
 
-/* `reason` of the body; NGX_ERROR: answered with 422 */
+/* `reason` of the body as it is kept (sealed); NGX_ERROR: answered, 422 */
 ngx_int_t ngx_http_yimen_reason(ngx_http_yimen_ctx_t *ctx,
     struct ym_str *ret);
 

@@ -4,6 +4,7 @@
  */
 #include "ngx_http_yimen_records.h"
 #include "ngx_http_yimen_route.h"
+#include "ngx_http_yimen_sealed.h"
 
 #include "ym_store.h"
 #include "ym_time.h"
@@ -241,6 +242,7 @@ static void
 ngx_http_yimen_patch_revise(ngx_http_yimen_ctx_t *ctx, json_t *data)
 {
     char                          *text;
+    struct ym_str                  envelope;
     ngx_http_yimen_args_t          args;
     ngx_http_yimen_record_work_t  *work;
 
@@ -270,12 +272,20 @@ ngx_http_yimen_patch_revise(ngx_http_yimen_ctx_t *ctx, json_t *data)
 
     free(text);
 
+    if (ngx_http_yimen_seal(ctx, NGX_HTTP_YIMEN_SEAL_RECORD, ctx->params[0],
+                            ym_buf_str(&work->envelope), &envelope)
+        != NGX_OK)
+    {
+        ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
+        return;
+    }
+
     ngx_http_yimen_args_init(&args, ctx, YM_FN_REVISE,
                              ngx_http_yimen_record_shard(ctx,
                                                          ctx->params[0]));
     ngx_http_yimen_arg(&args, ctx->params[0]);
     ngx_http_yimen_arg_int(&args, work->record.revision);
-    ngx_http_yimen_arg(&args, ym_buf_str(&work->envelope));
+    ngx_http_yimen_arg(&args, envelope);
     ngx_http_yimen_arg(&args, ctx->who.subject);
 
     if (ngx_http_yimen_record_keys(&args, work->type, data) != NGX_OK) {

@@ -3,6 +3,7 @@
  */
 #include "ngx_http_yimen_records.h"
 #include "ngx_http_yimen_route.h"
+#include "ngx_http_yimen_sealed.h"
 #include "ngx_http_yimen_systems.h"
 
 #include "ym_store.h"
@@ -396,8 +397,10 @@ ngx_http_yimen_system_state(ngx_http_yimen_ctx_t *ctx,
                                   ngx_http_yimen_system_field(reply,
                                                    system->id, "paused_at"));
         ngx_http_yimen_field_write(ctx, "why",
-                                   ngx_http_yimen_system_field(reply,
-                                                  system->id, "paused_why"));
+                ngx_http_yimen_unseal_text(ctx, NGX_HTTP_YIMEN_SEAL_WHY,
+                                           YM_STR(""),
+                                           ngx_http_yimen_system_field(reply,
+                                                  system->id, "paused_why")));
         ym_buf_addc(out, '}');
 
     } else {

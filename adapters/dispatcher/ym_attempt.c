@@ -75,12 +75,17 @@ static ym_status attempt_record(struct ym_attempt *a, json_t **ret, struct ym_er
     const struct ym_claimed *c = &a->claimed;
     int offset = a->bench->sys->settings.offset_min;
     json_t *record = json_object(), *envelope = NULL, *data = NULL;
+    ym_status rc;
     bool ok;
 
-    if (c->envelope.n > 0 && ym_envelope_open(c, &envelope, err) != YM_OK) {
-        json_decref(record);
-        a->unreadable = true;
-        return YM_EINVAL;
+    if (c->envelope.n > 0) {
+        rc = ym_envelope_open(a->bench->keys, c, &envelope, err);
+        if (rc != YM_OK) {
+            json_decref(record);
+            a->locked = rc == YM_EAUTH;
+            a->unreadable = !a->locked;
+            return rc == YM_EAUTH ? YM_EAUTH : YM_EINVAL;
+        }
     }
     data = json_incref(json_object_get(envelope, "data"));
     json_decref(envelope);
@@ -111,7 +116,7 @@ static ym_status attempt_open(struct ym_attempt *a, enum ym_purpose purpose, str
         return ym_err_set(err, YM_ENOMEM, "out of memory");
     }
     a->purpose = purpose;
-    a->renewed = a->unreadable = false;
+    a->renewed = a->unreadable = a->locked = false;
     ym_problems_init(&a->problems, a->arena);
     ym_sm_move(&a->sm, a, YM_ATTEMPT_TAKEN);
     return YM_OK;

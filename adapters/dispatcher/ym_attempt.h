@@ -32,6 +32,7 @@ struct ym_bench {
     struct ym_link *link;
     const struct ym_secrets *secrets;
     struct ym_session *session; /* NULL = the adapter has none */
+    struct ym_keys *keys;
 };
 
 struct ym_attempt {
@@ -52,6 +53,7 @@ struct ym_attempt {
     unsigned generation;         /* of the session that was used */
     bool renewed;                /* the session, in this attempt */
     bool unreadable;             /* the stored record is no JSON */
+    bool locked;                 /* it is sealed with a key that is not here */
     int64_t until_ms;            /* monotonic: deadline of what is in flight */
 };
 

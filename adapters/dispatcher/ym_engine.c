@@ -13,6 +13,7 @@
 #define ENGINE_EXTRA_SLOTS 2 /* session and probe */
 #define ENGINE_GRACE_MS 2000 /* a transport that overruns its timeout by this is cut off */
 #define ENGINE_WATCHDOG_MS 500
+#define ENGINE_KEYS_MS 15000    /* until a record is tried again whose key is missing */
 #define ENGINE_MEMORY_MS 1000   /* put back for want of memory */
 #define ENGINE_STEP_MIN_MS 1000 /* what a second operation of an attempt gets at least */
 #define ENGINE_BATCH_FROM 16    /* from this in_flight on, claims wait for a quarter of it */
@@ -124,7 +125,8 @@ static void engine_settle(struct ym_worker *w, struct ym_attempt *a, const struc
     }
     s.number = a->judged.number != NULL ? a->judged.number : a->claimed.number.p;
     if (d->code != NULL) {
-        s.problem = ym_attempt_problem(a, d->code, wall_ms);
+        s.problem = ym_envelope_problem(&w->keys, a->claimed.id,
+                                        ym_attempt_problem(a, d->code, wall_ms), a->arena);
     }
     if (d->letter == 'd' || d->letter == 'w') {
         w->last_ok_ms = wall_ms;
@@ -334,6 +336,14 @@ static void engine_unrendered(struct ym_worker *w, struct ym_attempt *a, const s
 {
     bool data = a->unreadable || a->problems.count > 0;
     struct ym_err why = *err;
+
+    if (a->locked &&
+        !engine_is_own(w, a)) { /* the key may come: nothing was sent, nothing is lost */
+        ym_log(YM_LOG_ERROR, "record.locked", "system", w->sys->id, "err", err->message, "remedy",
+               "give the dispatcher the key ring that the gateway has", NULL);
+        engine_settle_as(w, a, 'p', ENGINE_KEYS_MS, NULL);
+        return;
+    }
 
     if (data && !engine_is_own(w, a)) {
         if (a->unreadable) {

@@ -167,7 +167,12 @@ static ym_status worker_open(struct ym_worker *w, struct ym_err *err)
     snprintf(w->consumer, sizeof(w->consumer), "%s-%ld-%llx", host, (long)getpid(),
              (unsigned long long)(ym_jitter_next(&w->jitter) >> 32));
 
+    rc = ym_keys_open(&w->keys, w->catalog, err);
+    if (rc != YM_OK) {
+        return rc;
+    }
     b->sys = w->sys;
+    b->keys = &w->keys;
     b->transport = ym_transport_find(w->sys->transport);
     if (b->transport == NULL || (b->transport->begin == NULL && b->transport->run == NULL)) {
         return ym_err_set(err, YM_EUNSUPPORTED, "transport %s sends nothing", w->sys->transport);
@@ -196,6 +201,7 @@ static void worker_close(struct ym_worker *w)
         w->bench.transport->close(w->bench.link);
     }
     ym_session_close(w->bench.session);
+    ym_keys_close(&w->keys);
     ym_secrets_close(w->secrets);
     ym_access_clear(&w->access);
     if (w->signals.fd >= 0) {

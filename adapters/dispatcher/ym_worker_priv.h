@@ -7,6 +7,7 @@
 
 #include "ym_attempt.h"
 #include "ym_breaker.h"
+#include "ym_envelope.h"
 #include "ym_id.h"
 #include "ym_limits.h"
 #include "ym_line.h"
@@ -57,6 +58,7 @@ struct ym_worker {
     struct ym_loop *loop;
     struct ym_bench bench;
     struct ym_secrets *secrets;
+    struct ym_keys keys;
     struct ym_watch signals;
     int ready_fd, lock_fd;
     pid_t parent;

@@ -2,9 +2,11 @@
  * yimen check: everything a deployment declares, every fault at once, with file and line. The same
  * checks stop the start-up and the reload of the running parts.
  */
+#include "ym_archivist.h"
 #include "ym_render.h"
 #include "ym_reply.h"
 #include "ym_session.h"
+#include "ym_site_ring.h"
 #include "ym_tool.h"
 #include "ym_tool_spec.h"
 #include "ym_transport.h"
@@ -112,7 +114,14 @@ static int run(int argc, char **argv)
     for (size_t i = 0; i < c->system_count; i++) {
         check_system(&c->systems[i], &d);
     }
+    ym_archivist_check(c, &d);
     code = ym_tool_faults(&d, json);
+    if (ym_site_ring_reference(c) == NULL) {
+        fprintf(stderr,
+                "%s: warning: no auth: ring: is configured: records are kept in plain text and the "
+                "evidence is not keyed; yimen keys ring FILE makes one\n",
+                c->file);
+    }
     if (!json && code == YM_EXIT_OK) {
         size_t enabled = 0;
         for (size_t i = 0; i < c->system_count; i++) {

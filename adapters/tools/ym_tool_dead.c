@@ -2,7 +2,9 @@
  * yimen dead: deliveries that need a person, as a list, and their replay with an audit entry.
  */
 #include "ym_conf.h"
+#include "ym_envelope.h"
 #include "ym_queue.h"
+#include "ym_site_ring.h"
 #include "ym_store.h"
 #include "ym_time.h"
 #include "ym_tool.h"
@@ -21,6 +23,7 @@ struct job {
     const char *words[2];
     size_t count;
     bool json, dry;
+    struct ym_ring *ring;
 };
 
 static const struct {
@@ -100,17 +103,26 @@ static const json_t *row_at(const json_t *rows, size_t row, size_t cell)
 }
 
 /* One row of the store: [id, system, letter, since_ms, attempts, problem_json]. */
-static json_t *row_json(const json_t *row)
+static json_t *row_json(const struct job *job, const json_t *row)
 {
     char since[YM_TIME_TEXT];
-    const char *problem = json_string_value(json_array_get(row, 5));
+    const char *kept = json_string_value(json_array_get(row, 5));
+    const char *id = json_string_value(json_array_get(row, 0));
+    struct ym_buf problem;
+    json_t *p = NULL;
+
+    ym_buf_init(&problem, 1 << 16);
+    if (kept != NULL &&
+        ym_problem_open(job->ring, ym_str_of(id), ym_str_of(kept), &problem, NULL) == YM_OK) {
+        p = json_loadb(problem.p != NULL ? problem.p : "", problem.n, 0, NULL);
+    }
+    ym_buf_wipe(&problem);
     ym_time_format(number_of(json_array_get(row, 3)), YM_TIME_RFC3339, YM_CHINA_OFFSET_MIN, since);
-    json_t *p = problem != NULL && problem[0] != '\0' ? json_loads(problem, 0, NULL) : NULL;
-    return json_pack(
-        "{s:s?, s:s?, s:s, s:s, s:I, s:o}", "id", json_string_value(json_array_get(row, 0)),
-        "system", json_string_value(json_array_get(row, 1)), "state",
-        word_of(json_string_value(json_array_get(row, 2))), "since", since, "attempts",
-        (json_int_t)number_of(json_array_get(row, 4)), "problem", p != NULL ? p : json_null());
+    return json_pack("{s:s?, s:s?, s:s, s:s, s:I, s:o}", "id", id, "system",
+                     json_string_value(json_array_get(row, 1)), "state",
+                     word_of(json_string_value(json_array_get(row, 2))), "since", since, "attempts",
+                     (json_int_t)number_of(json_array_get(row, 4)), "problem",
+                     p != NULL ? p : json_null());
 }
 
 static void row_print(const json_t *row)
@@ -125,8 +137,9 @@ static void row_print(const json_t *row)
 }
 
 /* Pages of one shard, newest first; the last row's time leads on. */
-static ym_status list_shard(struct ym_queue *q, unsigned shard, const char *system,
-                            const char *letters, json_t *all, struct ym_err *err)
+static ym_status list_shard(const struct job *job, struct ym_queue *q, unsigned shard,
+                            const char *system, const char *letters, json_t *all,
+                            struct ym_err *err)
 {
     char before[24] = "0";
     for (int page = 0; page < LIST_PAGES; page++) {
@@ -140,7 +153,7 @@ static ym_status list_shard(struct ym_queue *q, unsigned shard, const char *syst
         size_t n = json_array_size(rows);
         json_array_foreach(rows, i, row)
         {
-            json_array_append_new(all, row_json(row));
+            json_array_append_new(all, row_json(job, row));
         }
         if (n != 0) {
             snprintf(before, sizeof(before), "%lld", (long long)number_of(row_at(rows, n - 1, 3)));
@@ -159,7 +172,7 @@ static ym_status list(const struct job *job, struct ym_catalog *c, struct ym_que
     const char *system = job->count > 1 ? job->words[1] : "";
     ym_status rc = YM_OK;
     for (unsigned shard = 0; rc == YM_OK && shard < (unsigned)c->site.shards; shard++) {
-        rc = list_shard(q, shard, system, letters, all, err);
+        rc = list_shard(job, q, shard, system, letters, all, err);
     }
     return rc;
 }
@@ -220,15 +233,28 @@ static ym_status replay_shard(const struct job *job, struct ym_queue *q, unsigne
     return YM_OK;
 }
 
+/* A reason may name people: it is kept as the gateway keeps it. */
+static ym_status seal_why(const struct job *job, struct ym_buf *out, struct ym_err *err)
+{
+    struct ym_str why = ym_str_of(job->why);
+
+    if (job->ring == NULL || why.n == 0) {
+        return ym_buf_add(out, why.p, why.n);
+    }
+    return ym_seal_text(job->ring, YM_STR("why"), why, out, err);
+}
+
 static int run_replay(const struct job *job, struct ym_catalog *c, struct ym_queue *q)
 {
     char letters[8], since[24];
     int64_t ms;
     struct ym_err err = {0};
+    struct ym_buf why;
     json_t *counts = json_object();
     json_int_t total = 0;
     bool more = false; /* a dry run stops counting at REPLAY_MAX per shard */
     int code = YM_EXIT_USAGE;
+    ym_buf_init(&why, 1 << 16);
     if (!letters_of(job->states != NULL ? job->states : "dead", "xj", letters) ||
         !since_of(job->since, &ms)) {
         fputs("yimen dead: --state takes dead and rejected; --since a time or a span such as 2h\n",
@@ -240,6 +266,11 @@ static int run_replay(const struct job *job, struct ym_catalog *c, struct ym_que
         goto done;
     }
     snprintf(since, sizeof(since), "%lld", (long long)ms);
+    if (seal_why(job, &why, &err) != YM_OK) {
+        ym_tool_error(&err, job->json);
+        code = YM_EXIT_ENV;
+        goto done;
+    }
     for (size_t i = 0; i < c->system_count; i++) {
         const char *id = c->systems[i].id;
         const char *argv[] = {id,
@@ -247,7 +278,7 @@ static int run_replay(const struct job *job, struct ym_catalog *c, struct ym_que
                               since,
                               REPLAY_MAX,
                               who(c->arena),
-                              job->why != NULL ? job->why : "",
+                              why.p != NULL ? why.p : "",
                               job->dry ? "1" : "0"};
         json_int_t n = 0;
         if (job->count > 1 && strcmp(job->words[1], id) != 0) {
@@ -280,6 +311,7 @@ static int run_replay(const struct job *job, struct ym_catalog *c, struct ym_que
     printf("%s%lld deliveries %s\n", more ? "at least " : "", (long long)total,
            job->dry ? "would be replayed" : "are queued again");
 done:
+    ym_buf_clear(&why);
     json_decref(counts);
     return code;
 }
@@ -313,13 +345,15 @@ static int run(int argc, char **argv)
     }
     if (job.count > 1 && ym_tool_system(c, job.words[1]) == NULL) {
         code = YM_EXIT_USAGE;
-    } else if (ym_queue_open(&c->site, &q, &err) != YM_OK) {
+    } else if (ym_site_ring(c, &job.ring, &err) != YM_OK ||
+               ym_queue_open(&c->site, &q, &err) != YM_OK) {
         ym_tool_error(&err, job.json);
         code = YM_EXIT_ENV;
     } else {
         code = lists ? run_list(&job, c, q) : run_replay(&job, c, q);
     }
     ym_queue_close(q);
+    ym_ring_close(job.ring);
     ym_catalog_close(c);
     return code;
 }

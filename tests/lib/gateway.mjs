@@ -145,7 +145,7 @@ export async function deliver(g, system, judge) {
       const v = judge({ id, op, revision });
       done.push(id);
       await g.redis.client.command('FCALL', 'ym_settle', 1, key, system, 'test', epoch, entry, id, token, v.verdict,
-        v.revision ?? revision, v.number ?? '', v.digest ?? '', v.delay ?? 0, v.problem ? JSON.stringify(v.problem) : '');
+        v.revision ?? revision, v.number ?? '', v.digest ?? '', v.delay ?? 0, typeof v.problem === 'string' ? v.problem : v.problem ? JSON.stringify(v.problem) : '');
     }
   }
   return done;

@@ -7,6 +7,7 @@
  * ends with it, so a reload with other keys starts empty.
  */
 #include "ngx_http_yimen_auth.h"
+#include "ngx_http_yimen_limit.h"
 
 #include "ym_codec.h"
 #include "ym_time.h"
@@ -19,19 +20,34 @@
 #define NGX_HTTP_YIMEN_TOKENS_PROBE  8
 
 /* longest of each claim, bytes */
-#define NGX_HTTP_YIMEN_SUBJECT_BYTES  255
 #define NGX_HTTP_YIMEN_ORG_BYTES      100
 #define NGX_HTTP_YIMEN_AREA_DIGITS    12
+#define NGX_HTTP_YIMEN_CLAIM_BYTES    255
 
+#define NGX_HTTP_YIMEN_INVALID_TOKEN  "Bearer error=\"invalid_token\""
+
+
+/* texts of a verified token, one behind the other */
+typedef enum {
+    NGX_HTTP_YIMEN_T_SUBJECT,
+    NGX_HTTP_YIMEN_T_ORG,
+    NGX_HTTP_YIMEN_T_AREA,
+    NGX_HTTP_YIMEN_T_LOGIN,
+    NGX_HTTP_YIMEN_T_NAME,
+    NGX_HTTP_YIMEN_T_EMAIL,
+    NGX_HTTP_YIMEN_T_CLIENT,
+    NGX_HTTP_YIMEN_T_COUNT
+} ngx_http_yimen_text_e;
 
 typedef struct {
     u_char       digest[YM_SHA256_LEN];
     int64_t      not_before;  /* ms, skew included */
     int64_t      expires;     /* ms, skew included; 0 = empty */
+    int64_t      auth_time;
     uint64_t     used;        /* the clock of the cache */
     ngx_uint_t   roles;
-    size_t       subject_len, org_len, area_len;
-    char        *text;        /* subject, org, area in one piece; owned */
+    uint16_t     len[NGX_HTTP_YIMEN_T_COUNT];
+    char        *text;        /* in one piece; owned */
 } ngx_http_yimen_token_t;
 
 struct ngx_http_yimen_tokens_s {
@@ -41,23 +57,34 @@ struct ngx_http_yimen_tokens_s {
 };
 
 
-static ngx_int_t ngx_http_yimen_auth_token(ngx_http_yimen_ctx_t *ctx,
-    struct ym_str *ret);
-static ngx_int_t ngx_http_yimen_auth_verify(ngx_http_yimen_ctx_t *ctx,
-    struct ym_str token, const u_char digest[YM_SHA256_LEN], int64_t now);
-static ngx_int_t ngx_http_yimen_auth_claims(ngx_http_yimen_ctx_t *ctx,
-    const json_t *claims);
+static ngx_int_t ngx_http_yimen_bearer_token(ngx_http_request_t *r,
+    ngx_http_yimen_who_t *who, struct ym_str *ret);
+static void ngx_http_yimen_bearer_verify(ngx_http_request_t *r,
+    ngx_http_yimen_who_t *who, struct ym_str token,
+    const u_char digest[YM_SHA256_LEN], int64_t now);
+static ngx_int_t ngx_http_yimen_bearer_claims(
+    const ngx_http_yimen_main_conf_t *ymcf, const json_t *claims,
+    struct ym_str texts[NGX_HTTP_YIMEN_T_COUNT]);
+static ngx_int_t ngx_http_yimen_bearer_known(ngx_http_request_t *r,
+    ngx_http_yimen_who_t *who, const struct ym_str *texts, ngx_uint_t roles,
+    int64_t auth_time);
+static struct ym_str ngx_http_yimen_bearer_claim(const json_t *claims,
+    const char *name, size_t max);
 static ngx_uint_t ngx_http_yimen_auth_roles(const json_t *roles);
-static ngx_int_t ngx_http_yimen_auth_subject(struct ym_str subject);
+static ngx_uint_t ngx_http_yimen_auth_clean(struct ym_str text);
 static ngx_int_t ngx_http_yimen_auth_area(struct ym_str area);
-static void ngx_http_yimen_auth_refuse(ngx_http_yimen_ctx_t *ctx,
-    ngx_http_yimen_problem_e kind, const char *challenge, const char *reason);
+static void ngx_http_yimen_bearer_refuse(ngx_http_request_t *r,
+    ngx_http_yimen_who_t *who, ngx_http_yimen_who_e verdict,
+    const char *challenge, const char *reason);
 
 static ngx_http_yimen_token_t *
     ngx_http_yimen_tokens_find(ngx_http_yimen_tokens_t *tokens,
     const u_char digest[YM_SHA256_LEN]);
-static void ngx_http_yimen_tokens_keep(ngx_http_yimen_ctx_t *ctx,
-    const u_char digest[YM_SHA256_LEN], const json_t *claims);
+static void ngx_http_yimen_tokens_keep(ngx_http_request_t *r,
+    const u_char digest[YM_SHA256_LEN], const json_t *claims,
+    const struct ym_str *texts, ngx_uint_t roles);
+static int64_t ngx_http_yimen_tokens_date(const json_t *claims,
+    const char *name, int64_t absent);
 
 
 static const struct {
@@ -73,16 +100,21 @@ static const struct {
 
 
 ngx_int_t
-ngx_http_yimen_auth(ngx_http_yimen_ctx_t *ctx)
+ngx_http_yimen_bearer(ngx_http_request_t *r, ngx_http_yimen_who_t *who)
 {
     u_char                    digest[YM_SHA256_LEN];
     int64_t                   now;
-    struct ym_str             token, text;
+    ngx_int_t                 rc;
+    ngx_uint_t                i;
+    const char               *p;
+    struct ym_str             token, texts[NGX_HTTP_YIMEN_T_COUNT];
     ngx_http_yimen_token_t   *kept;
     ngx_http_yimen_tokens_t  *tokens;
 
-    if (ngx_http_yimen_auth_token(ctx, &token) != NGX_OK) {
-        return NGX_DECLINED;
+    rc = ngx_http_yimen_bearer_token(r, who, &token);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? NGX_DECLINED : NGX_OK;
     }
 
     tokens = ngx_http_yimen_worker.tokens;
@@ -90,8 +122,8 @@ ngx_http_yimen_auth(ngx_http_yimen_ctx_t *ctx)
     if (EVP_Digest(token.p, token.n, digest, NULL, tokens->sha256, NULL)
         != 1)
     {
-        ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
-        return NGX_DECLINED;
+        who->verdict = NGX_HTTP_YIMEN_WHO_TROUBLE;
+        return NGX_OK;
     }
 
     now = ym_now_ms();
@@ -99,82 +131,86 @@ ngx_http_yimen_auth(ngx_http_yimen_ctx_t *ctx)
 
     if (kept == NULL) {
         ngx_http_yimen_count(token_misses);
-        return ngx_http_yimen_auth_verify(ctx, token, digest, now);
+        ngx_http_yimen_bearer_verify(r, who, token, digest, now);
+        return NGX_OK;
     }
 
     ngx_http_yimen_count(token_hits);
 
     if (now >= kept->expires || now < kept->not_before) {
-        ngx_http_yimen_auth_refuse(ctx, NGX_HTTP_YIMEN_P_BAD_TOKEN,
-                                   "Bearer error=\"invalid_token\"",
-                                   "the token has expired");
-        return NGX_DECLINED;
+        ngx_http_yimen_bearer_refuse(r, who, NGX_HTTP_YIMEN_WHO_BAD_TOKEN,
+                                     NGX_HTTP_YIMEN_INVALID_TOKEN,
+                                     "the token has expired");
+        return NGX_OK;
     }
 
     kept->used = ++tokens->clock;
+    p = kept->text;
 
-    text.p = kept->text;
-    text.n = kept->subject_len + kept->org_len + kept->area_len;
-    text = ngx_http_yimen_copy(ctx, text);
-
-    if (text.p == NULL) {
-        ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
-        return NGX_DECLINED;
+    for (i = 0; i < NGX_HTTP_YIMEN_T_COUNT; i++) {
+        texts[i] = (struct ym_str){ p, kept->len[i] };
+        p += kept->len[i];
     }
 
-    ctx->who.subject = (struct ym_str){ text.p, kept->subject_len };
-    ctx->who.org = (struct ym_str){ text.p + kept->subject_len,
-                                    kept->org_len };
-    ctx->who.area = (struct ym_str){ text.p + kept->subject_len
-                                     + kept->org_len, kept->area_len };
-    ctx->who.roles = kept->roles;
+    if (ngx_http_yimen_bearer_known(r, who, texts, kept->roles,
+                                    kept->auth_time)
+        != NGX_OK)
+    {
+        who->verdict = NGX_HTTP_YIMEN_WHO_TROUBLE;
+    }
 
     return NGX_OK;
 }
 
 
+/* NGX_DECLINED: there is none; NGX_ERROR: refused, the verdict says so */
+
 static ngx_int_t
-ngx_http_yimen_auth_token(ngx_http_yimen_ctx_t *ctx, struct ym_str *ret)
+ngx_http_yimen_bearer_token(ngx_http_request_t *r, ngx_http_yimen_who_t *who,
+    struct ym_str *ret)
 {
     u_char           *p, *last;
     ngx_str_t         arg;
+    ngx_uint_t        query;
     ngx_table_elt_t  *h;
+
+    h = r->headers_in.authorization;
+
+    if (h != NULL
+        && (h->value.len < sizeof("Bearer") - 1
+            || ngx_strncasecmp(h->value.data, (u_char *) "Bearer",
+                               sizeof("Bearer") - 1)
+               != 0))
+    {
+        /* Basic and the like are for whoever is behind us */
+
+        h = NULL;
+    }
+
+    query = (ngx_http_arg(r, (u_char *) "access_token",
+                          sizeof("access_token") - 1, &arg)
+             == NGX_OK);
+
+    if (h == NULL) {
+        return NGX_DECLINED;
+    }
 
     /* one way of sending a token, and never in an address (RFC 6750 §2) */
 
-    if (ngx_http_arg(ctx->request, (u_char *) "access_token",
-                     sizeof("access_token") - 1, &arg)
-        == NGX_OK)
-    {
-        ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_BAD_REQUEST,
-                               "凭证只能放在 Authorization 请求头中",
-                               "A token belongs into the Authorization "
-                               "header only");
-        return NGX_DECLINED;
+    if (query) {
+        who->verdict = NGX_HTTP_YIMEN_WHO_BAD_REQUEST;
+        return NGX_ERROR;
     }
 
-    h = ctx->request->headers_in.authorization;
+    p = h->value.data + sizeof("Bearer") - 1;
+    last = h->value.data + h->value.len;
 
-    if (h == NULL) {
-        ngx_http_yimen_auth_refuse(ctx, NGX_HTTP_YIMEN_P_UNAUTHORIZED,
-                                   "Bearer realm=\"yimen\"", NULL);
-        return NGX_DECLINED;
+    if (p == last || *p != ' ') {
+        ngx_http_yimen_bearer_refuse(r, who, NGX_HTTP_YIMEN_WHO_BAD_TOKEN,
+                                     NGX_HTTP_YIMEN_INVALID_TOKEN,
+                                     "no bearer token");
+        return NGX_ERROR;
     }
-
-    p = h->value.data;
-    last = p + h->value.len;
-
-    if (h->value.len <= sizeof("Bearer ") - 1
-        || ngx_strncasecmp(p, (u_char *) "Bearer ", sizeof("Bearer ") - 1)
-           != 0)
-    {
-        ngx_http_yimen_auth_refuse(ctx, NGX_HTTP_YIMEN_P_UNAUTHORIZED,
-                                   "Bearer realm=\"yimen\"",
-                                   "no bearer token");
-        return NGX_DECLINED;
-    }
-
-    p += sizeof("Bearer ") - 1;
 
     while (p < last && *p == ' ') {
         p++;
@@ -184,90 +220,187 @@ ngx_http_yimen_auth_token(ngx_http_yimen_ctx_t *ctx, struct ym_str *ret)
     ret->n = (size_t) (last - p);
 
     if (ret->n > YM_JWT_BYTES) {
-        ngx_http_yimen_auth_refuse(ctx, NGX_HTTP_YIMEN_P_BAD_TOKEN,
-                                   "Bearer error=\"invalid_token\"",
-                                   "the token is too long");
-        return NGX_DECLINED;
+        ngx_http_yimen_bearer_refuse(r, who, NGX_HTTP_YIMEN_WHO_BAD_TOKEN,
+                                     NGX_HTTP_YIMEN_INVALID_TOKEN,
+                                     "the token is too long");
+        return NGX_ERROR;
     }
 
     return NGX_OK;
 }
 
 
-static ngx_int_t
-ngx_http_yimen_auth_verify(ngx_http_yimen_ctx_t *ctx, struct ym_str token,
-    const u_char digest[YM_SHA256_LEN], int64_t now)
+static void
+ngx_http_yimen_bearer_verify(ngx_http_request_t *r, ngx_http_yimen_who_t *who,
+    struct ym_str token, const u_char digest[YM_SHA256_LEN], int64_t now)
 {
     json_t                            *claims;
+    ngx_uint_t                         roles;
     struct ym_err                      err;
+    struct ym_str                      texts[NGX_HTTP_YIMEN_T_COUNT];
+    ngx_http_yimen_main_conf_t        *ymcf;
     const ngx_http_yimen_auth_conf_t  *auth;
 
-    auth = &ctx->conf->auth;
+    ymcf = ngx_http_get_module_main_conf(r, ngx_http_yimen_module);
+    auth = &ymcf->auth;
     claims = NULL;
+
+    if (ngx_http_yimen_limit_guess(r, &who->after) != NGX_OK) {
+        who->verdict = NGX_HTTP_YIMEN_WHO_BUSY;
+        return;
+    }
 
     if (ym_jwt_verify(token, auth->keys, &auth->rules, now, &claims, &err)
         != YM_OK)
     {
-        ngx_http_yimen_auth_refuse(ctx, NGX_HTTP_YIMEN_P_BAD_TOKEN,
-                                   "Bearer error=\"invalid_token\"",
-                                   err.message);
-        return NGX_DECLINED;
+        ngx_http_yimen_limit_wrong(r);
+        ngx_http_yimen_bearer_refuse(r, who, NGX_HTTP_YIMEN_WHO_BAD_TOKEN,
+                                     NGX_HTTP_YIMEN_INVALID_TOKEN,
+                                     err.message);
+        return;
     }
 
-    if (ngx_http_yimen_auth_claims(ctx, claims) != NGX_OK) {
+    if (ngx_http_yimen_bearer_claims(ymcf, claims, texts) != NGX_OK) {
+        ngx_http_yimen_bearer_refuse(r, who, NGX_HTTP_YIMEN_WHO_BAD_TOKEN,
+                                     NGX_HTTP_YIMEN_INVALID_TOKEN,
+                                     "sub, org or area is not acceptable");
         json_decref(claims);
-        return NGX_DECLINED;
+        return;
     }
 
-    ngx_http_yimen_tokens_keep(ctx, digest, claims);
+    roles = ngx_http_yimen_auth_roles(json_object_get(claims,
+                                                      auth->roles_claim));
+
+    if (ngx_http_yimen_bearer_known(r, who, texts, roles,
+                                    ngx_http_yimen_tokens_date(claims,
+                                                            "auth_time", 0))
+        != NGX_OK)
+    {
+        who->verdict = NGX_HTTP_YIMEN_WHO_TROUBLE;
+
+    } else {
+        ngx_http_yimen_tokens_keep(r, digest, claims, texts, roles);
+    }
+
     json_decref(claims);
+}
+
+
+static ngx_int_t
+ngx_http_yimen_bearer_claims(const ngx_http_yimen_main_conf_t *ymcf,
+    const json_t *claims, struct ym_str texts[NGX_HTTP_YIMEN_T_COUNT])
+{
+    const json_t                      *sub;
+    const ngx_http_yimen_auth_conf_t  *auth;
+
+    auth = &ymcf->auth;
+    sub = json_object_get(claims, "sub");
+
+    texts[NGX_HTTP_YIMEN_T_SUBJECT] = (struct ym_str){
+        json_string_value(sub), json_string_length(sub)
+    };
+
+    texts[NGX_HTTP_YIMEN_T_ORG] = ym_str_of(ym_json_str(claims,
+                                                        auth->org_claim));
+    texts[NGX_HTTP_YIMEN_T_AREA] = ym_str_of(ym_json_str(claims,
+                                                         auth->area_claim));
+
+    /* these decide nothing: what is not fit to be shown is left out */
+
+    texts[NGX_HTTP_YIMEN_T_LOGIN] = ngx_http_yimen_bearer_claim(claims,
+                            "preferred_username", NGX_HTTP_YIMEN_CLAIM_BYTES);
+    texts[NGX_HTTP_YIMEN_T_NAME] = ngx_http_yimen_bearer_claim(claims, "name",
+                                                  NGX_HTTP_YIMEN_CLAIM_BYTES);
+    texts[NGX_HTTP_YIMEN_T_EMAIL] = ngx_http_yimen_bearer_claim(claims,
+                                         "email", NGX_HTTP_YIMEN_CLAIM_BYTES);
+
+    /* RFC 9068 says client_id, OpenID Connect azp */
+
+    texts[NGX_HTTP_YIMEN_T_CLIENT] = ngx_http_yimen_bearer_claim(claims,
+                                     "client_id", NGX_HTTP_YIMEN_CLAIM_BYTES);
+
+    if (texts[NGX_HTTP_YIMEN_T_CLIENT].n == 0) {
+        texts[NGX_HTTP_YIMEN_T_CLIENT] = ngx_http_yimen_bearer_claim(claims,
+                                           "azp", NGX_HTTP_YIMEN_CLAIM_BYTES);
+    }
+
+    if (ngx_http_yimen_auth_subject(ymcf, texts[NGX_HTTP_YIMEN_T_SUBJECT], 1)
+        != NGX_OK
+        || texts[NGX_HTTP_YIMEN_T_ORG].n > NGX_HTTP_YIMEN_ORG_BYTES
+        || ngx_http_yimen_auth_area(texts[NGX_HTTP_YIMEN_T_AREA]) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     return NGX_OK;
 }
 
 
-static ngx_int_t
-ngx_http_yimen_auth_claims(ngx_http_yimen_ctx_t *ctx, const json_t *claims)
+static struct ym_str
+ngx_http_yimen_bearer_claim(const json_t *claims, const char *name,
+    size_t max)
 {
-    struct ym_str                      subject, org, area;
-    const json_t                      *sub;
-    ngx_http_yimen_identity_t         *who;
-    const ngx_http_yimen_auth_conf_t  *auth;
+    struct ym_str  text;
 
-    who = &ctx->who;
-    auth = &ctx->conf->auth;
+    text = ym_str_of(ym_json_str(claims, name));
 
-    sub = json_object_get(claims, "sub");
-    subject = YM_STR_NULL;
+    return (text.n <= max && ngx_http_yimen_auth_clean(text)) ? text
+                                                              : YM_STR("");
+}
 
-    if (json_is_string(sub)) {
-        subject.p = json_string_value(sub);
-        subject.n = json_string_length(sub);
+
+/* the texts copied: what they stand in may go before the request does */
+
+static ngx_int_t
+ngx_http_yimen_bearer_known(ngx_http_request_t *r, ngx_http_yimen_who_t *who,
+    const struct ym_str *texts, ngx_uint_t roles, int64_t auth_time)
+{
+    char                        *p;
+    size_t                       n;
+    ngx_uint_t                   i;
+    struct ym_str                copy[NGX_HTTP_YIMEN_T_COUNT];
+    ngx_http_yimen_identity_t   *id;
+    ngx_http_yimen_main_conf_t  *ymcf;
+
+    n = 0;
+
+    for (i = 0; i < NGX_HTTP_YIMEN_T_COUNT; i++) {
+        n += texts[i].n + 1;
     }
 
-    org = ym_str_of(ym_json_str(claims, auth->org_claim));
-    area = ym_str_of(ym_json_str(claims, auth->area_claim));
-
-    if (ngx_http_yimen_auth_subject(subject) != NGX_OK
-        || org.n > NGX_HTTP_YIMEN_ORG_BYTES
-        || ngx_http_yimen_auth_area(area) != NGX_OK)
-    {
-        ngx_http_yimen_auth_refuse(ctx, NGX_HTTP_YIMEN_P_BAD_TOKEN,
-                                   "Bearer error=\"invalid_token\"",
-                                   "sub, org or area is not acceptable");
-        return NGX_DECLINED;
+    p = ngx_pnalloc(r->pool, n);
+    if (p == NULL) {
+        return NGX_ERROR;
     }
 
-    who->subject = ngx_http_yimen_copy(ctx, subject);
-    who->org = ngx_http_yimen_copy(ctx, org);
-    who->area = ngx_http_yimen_copy(ctx, area);
-    who->roles = ngx_http_yimen_auth_roles(json_object_get(claims,
-                                                         auth->roles_claim));
+    for (i = 0; i < NGX_HTTP_YIMEN_T_COUNT; i++) {
+        if (texts[i].n) {
+            ngx_memcpy(p, texts[i].p, texts[i].n);
+        }
 
-    if (who->subject.p == NULL || who->org.p == NULL || who->area.p == NULL) {
-        ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
-        return NGX_DECLINED;
+        copy[i] = (struct ym_str){ p, texts[i].n };
+        p[texts[i].n] = '\0';
+        p += texts[i].n + 1;
     }
+
+    ymcf = ngx_http_get_module_main_conf(r, ngx_http_yimen_module);
+    id = &who->identity;
+
+    id->subject = copy[NGX_HTTP_YIMEN_T_SUBJECT];
+    id->org = copy[NGX_HTTP_YIMEN_T_ORG];
+    id->area = copy[NGX_HTTP_YIMEN_T_AREA];
+    id->login = copy[NGX_HTTP_YIMEN_T_LOGIN];
+    id->name = copy[NGX_HTTP_YIMEN_T_NAME];
+    id->email = copy[NGX_HTTP_YIMEN_T_EMAIL];
+    id->client = copy[NGX_HTTP_YIMEN_T_CLIENT];
+    id->roles = roles;
+    id->auth_time = auth_time;
+    id->issuer = ym_str_of(ymcf->auth.rules.issuer);
+    id->provider = YM_STR("");
+    id->session = YM_STR("");
+    id->method = NGX_HTTP_YIMEN_BY_BEARER;
+
+    who->verdict = NGX_HTTP_YIMEN_WHO_KNOWN;
 
     return NGX_OK;
 }
@@ -320,47 +453,81 @@ ngx_http_yimen_role_name(ngx_uint_t bit)
 }
 
 
-/*
- * A subject names an owner, goes into logs and is shown: no control character
- * (of ASCII or C1) and none that turns the direction of text.
- */
-static ngx_int_t
-ngx_http_yimen_auth_subject(struct ym_str subject)
+ngx_int_t
+ngx_http_yimen_auth_subject(const ngx_http_yimen_main_conf_t *ymcf,
+    struct ym_str subject, ngx_uint_t own)
 {
-    size_t   i;
-    u_char   c, *p;
+    size_t                          n;
+    ngx_uint_t                      i;
+    const ngx_http_yimen_issuer_t  *known;
 
-    if (subject.n == 0 || subject.n > NGX_HTTP_YIMEN_SUBJECT_BYTES) {
+    if (subject.n == 0 || subject.n > NGX_HTTP_YIMEN_SUBJECT_BYTES
+        || !ngx_http_yimen_auth_clean(subject))
+    {
         return NGX_ERROR;
     }
 
-    p = (u_char *) (uintptr_t) subject.p;
+    if (!own) {
+        return NGX_OK;
+    }
 
-    for (i = 0; i < subject.n; i++) {
-        c = p[i];
+    if (subject.n > 6 && ngx_strncmp(subject.p, "local:", 6) == 0) {
+        return NGX_ERROR;
+    }
 
-        if (c < 0x20 || c == 0x7f) {
-            return NGX_ERROR;
-        }
+    known = ymcf->auth.issuers.elts;
 
-        if (c == 0xc2 && i + 1 < subject.n && p[i + 1] < 0xa0) {
-            return NGX_ERROR;
-        }
+    for (i = 0; i < ymcf->auth.issuers.nelts; i++) {
+        n = ngx_strlen(known[i].id);
 
-        /* U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069 */
-
-        if (c == 0xe2 && i + 2 < subject.n
-            && ((p[i + 1] == 0x80 && (p[i + 2] == 0x8e || p[i + 2] == 0x8f
-                                      || (p[i + 2] >= 0xa8
-                                          && p[i + 2] <= 0xae)))
-                || (p[i + 1] == 0x81 && p[i + 2] >= 0xa6
-                    && p[i + 2] <= 0xa9)))
+        if (subject.n > n && subject.p[n] == ':'
+            && ngx_strncmp(subject.p, known[i].id, n) == 0)
         {
             return NGX_ERROR;
         }
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * A text goes into logs and headers and is shown: no control character (of
+ * ASCII or C1) and none that turns the direction of text.
+ */
+static ngx_uint_t
+ngx_http_yimen_auth_clean(struct ym_str text)
+{
+    size_t   i;
+    u_char   c, *p;
+
+    p = (u_char *) (uintptr_t) text.p;
+
+    for (i = 0; i < text.n; i++) {
+        c = p[i];
+
+        if (c < 0x20 || c == 0x7f) {
+            return 0;
+        }
+
+        if (c == 0xc2 && i + 1 < text.n && p[i + 1] < 0xa0) {
+            return 0;
+        }
+
+        /* U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069 */
+
+        if (c == 0xe2 && i + 2 < text.n
+            && ((p[i + 1] == 0x80 && (p[i + 2] == 0x8e || p[i + 2] == 0x8f
+                                      || (p[i + 2] >= 0xa8
+                                          && p[i + 2] <= 0xae)))
+                || (p[i + 1] == 0x81 && p[i + 2] >= 0xa6
+                    && p[i + 2] <= 0xa9)))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -386,17 +553,14 @@ ngx_http_yimen_auth_area(struct ym_str area)
 /* one answer outside, the reason in the log */
 
 static void
-ngx_http_yimen_auth_refuse(ngx_http_yimen_ctx_t *ctx,
-    ngx_http_yimen_problem_e kind, const char *challenge, const char *reason)
+ngx_http_yimen_bearer_refuse(ngx_http_request_t *r, ngx_http_yimen_who_t *who,
+    ngx_http_yimen_who_e verdict, const char *challenge, const char *reason)
 {
-    if (reason != NULL) {
-        ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
-                      "event=auth.refused err=\"%s\"", reason);
-    }
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "event=auth.refused err=\"%s\"", reason);
 
-    (void) ngx_http_yimen_answer_header(ctx, "WWW-Authenticate",
-                                        ym_str_of(challenge));
-    ngx_http_yimen_problem(ctx, kind, NULL, NULL);
+    who->verdict = verdict;
+    who->challenge = challenge;
 }
 
 
@@ -465,7 +629,7 @@ ngx_http_yimen_tokens_find(ngx_http_yimen_tokens_t *tokens,
 }
 
 
-/* milliseconds of a NumericDate that has been checked already */
+/* milliseconds of a NumericDate; those that decide are checked already */
 
 static int64_t
 ngx_http_yimen_tokens_date(const json_t *claims, const char *name,
@@ -475,26 +639,33 @@ ngx_http_yimen_tokens_date(const json_t *claims, const char *name,
 
     date = json_object_get(claims, name);
 
-    return (date == NULL) ? absent
-                          : (int64_t) (json_number_value(date) * 1000.0);
+    if (!json_is_number(date)) {
+        return absent;
+    }
+
+    return (int64_t) (ngx_max(0, ngx_min(json_number_value(date),
+                                         9007199254740.0)) * 1000.0);
 }
 
 
 static void
-ngx_http_yimen_tokens_keep(ngx_http_yimen_ctx_t *ctx,
-    const u_char digest[YM_SHA256_LEN], const json_t *claims)
+ngx_http_yimen_tokens_keep(ngx_http_request_t *r,
+    const u_char digest[YM_SHA256_LEN], const json_t *claims,
+    const struct ym_str *texts, ngx_uint_t roles)
 {
-    char                             *text;
-    int64_t                           skew, nbf, iat;
-    uint32_t                          start;
-    ngx_uint_t                        i;
-    ngx_http_yimen_token_t           *slot, *best;
-    ngx_http_yimen_tokens_t          *tokens;
-    const ngx_http_yimen_identity_t  *who;
+    char                        *text, *p;
+    size_t                       n;
+    int64_t                      skew, nbf, iat;
+    uint32_t                     start;
+    ngx_uint_t                   i;
+    ngx_http_yimen_token_t      *slot, *best;
+    ngx_http_yimen_tokens_t     *tokens;
+    ngx_http_yimen_main_conf_t  *ymcf;
 
-    who = &ctx->who;
+    ymcf = ngx_http_get_module_main_conf(r, ngx_http_yimen_module);
     tokens = ngx_http_yimen_worker.tokens;
     best = NULL;
+    n = 1;
 
     ngx_memcpy(&start, digest, sizeof(start));
 
@@ -506,8 +677,11 @@ ngx_http_yimen_tokens_keep(ngx_http_yimen_ctx_t *ctx,
         }
     }
 
-    text = ngx_alloc(who->subject.n + who->org.n + who->area.n + 1,
-                     ctx->request->connection->log);
+    for (i = 0; i < NGX_HTTP_YIMEN_T_COUNT; i++) {
+        n += texts[i].n;
+    }
+
+    text = ngx_alloc(n, r->connection->log);
     if (text == NULL) {
         return;
     }
@@ -516,20 +690,24 @@ ngx_http_yimen_tokens_keep(ngx_http_yimen_ctx_t *ctx,
         ngx_free(best->text);
     }
 
-    ngx_memcpy(text, who->subject.p, who->subject.n);
-    ngx_memcpy(text + who->subject.n, who->org.p, who->org.n);
-    ngx_memcpy(text + who->subject.n + who->org.n, who->area.p, who->area.n);
+    p = text;
 
-    skew = ctx->conf->auth.rules.skew_ms;
+    for (i = 0; i < NGX_HTTP_YIMEN_T_COUNT; i++) {
+        if (texts[i].n) {
+            p = (char *) ngx_cpymem(p, texts[i].p, texts[i].n);
+        }
+
+        best->len[i] = (uint16_t) texts[i].n;
+    }
+
+    skew = ymcf->auth.rules.skew_ms;
     nbf = ngx_http_yimen_tokens_date(claims, "nbf", 0);
     iat = ngx_http_yimen_tokens_date(claims, "iat", 0);
 
     ngx_memcpy(best->digest, digest, YM_SHA256_LEN);
     best->text = text;
-    best->subject_len = who->subject.n;
-    best->org_len = who->org.n;
-    best->area_len = who->area.n;
-    best->roles = who->roles;
+    best->roles = roles;
+    best->auth_time = ngx_http_yimen_tokens_date(claims, "auth_time", 0);
     best->not_before = ngx_max(nbf, iat) - skew;
     best->expires = ngx_http_yimen_tokens_date(claims, "exp", 0) + skew;
     best->used = ++tokens->clock;

@@ -25,4 +25,35 @@ typedef int     ngx_http_yimen_redis_count_t;
 #define ngx_http_yimen_header_end(h)
 #endif
 
+/* the i-th Cookie header, of any number; 0: there are no more */
+static ngx_inline ngx_uint_t
+ngx_http_yimen_cookie_header(ngx_http_request_t *r, ngx_uint_t i,
+    ngx_str_t **ret_value)
+{
+    ngx_table_elt_t  *h;
+
+#if (nginx_version >= 1023000)
+
+    for (h = r->headers_in.cookie; h != NULL && i > 0; h = h->next) {
+        i--;
+    }
+
+#else
+
+    ngx_table_elt_t  **all;
+
+    all = r->headers_in.cookies.elts;
+    h = (i < r->headers_in.cookies.nelts) ? all[i] : NULL;
+
+#endif
+
+    if (h == NULL) {
+        return 0;
+    }
+
+    *ret_value = &h->value;
+
+    return 1;
+}
+
 #endif /* NGX_HTTP_YIMEN_COMPAT_H */

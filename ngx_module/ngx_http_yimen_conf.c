@@ -3,7 +3,8 @@
  * with its file and line, and a reload that has one keeps what was.
  */
 #include "ngx_http_yimen_evidence.h"
-#include "ngx_http_yimen_request.h"
+#include "ngx_http_yimen_guard.h"
+#include "ngx_http_yimen_sessions.h"
 
 #include "ym_secret.h"
 
@@ -64,7 +65,8 @@ ngx_http_yimen_init_main_conf(ngx_conf_t *cf, void *conf)
 
     if (ngx_http_yimen_conf_target(cf, ymcf) != NGX_CONF_OK
         || ngx_http_yimen_conf_password(cf, ymcf) != NGX_CONF_OK
-        || ngx_http_yimen_auth_load(cf, ymcf) != NGX_CONF_OK)
+        || ngx_http_yimen_auth_load(cf, ymcf) != NGX_CONF_OK
+        || ngx_http_yimen_sessions_zone(cf, ymcf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -88,6 +90,8 @@ ngx_http_yimen_create_loc_conf(ngx_conf_t *cf)
     }
 
     ylcf->api = NGX_CONF_UNSET;
+    ylcf->auth = NGX_CONF_UNSET_UINT;
+    ylcf->rules = NGX_CONF_UNSET_PTR;
 
     return ylcf;
 }
@@ -104,6 +108,10 @@ ngx_http_yimen_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->api == NGX_CONF_UNSET) {
         conf->api = 0;
+    }
+
+    if (ngx_http_yimen_guard_merge(cf, parent, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
     }
 
     if (!conf->api) {

@@ -4,7 +4,10 @@
 #include "ngx_http_yimen_auth.h"
 #include "ngx_http_yimen_evidence.h"
 #include "ngx_http_yimen_fetch.h"
+#include "ngx_http_yimen_jar.h"
+#include "ngx_http_yimen_guard.h"
 #include "ngx_http_yimen_module.h"
+#include "ngx_http_yimen_sessions.h"
 
 
 static ngx_int_t ngx_http_yimen_init_process(ngx_cycle_t *cycle);
@@ -37,6 +40,27 @@ static ngx_command_t  ngx_http_yimen_commands[] = {
       offsetof(ngx_http_yimen_main_conf_t, redis.timeout),
       NULL },
 
+    { ngx_string("yimen_session_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_yimen_conf_session_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("yimen_auth"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_yimen_conf_auth,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("yimen_require"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_yimen_conf_require,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("yimen_api"),
       NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_http_yimen_conf_api,
@@ -49,8 +73,8 @@ static ngx_command_t  ngx_http_yimen_commands[] = {
 
 
 static ngx_http_module_t  ngx_http_yimen_module_ctx = {
-    NULL,                                  /* preconfiguration */
-    NULL,                                  /* postconfiguration */
+    ngx_http_yimen_variables_add,          /* preconfiguration */
+    ngx_http_yimen_guard_init,             /* postconfiguration */
 
     ngx_http_yimen_create_main_conf,       /* create main configuration */
     ngx_http_yimen_init_main_conf,         /* init main configuration */
@@ -117,6 +141,14 @@ ngx_http_yimen_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    if (ymcf->session.on) {
+        w->sessions = ngx_http_yimen_sessions_open(ymcf, cycle->log);
+
+        if (w->sessions == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     ngx_http_yimen_evidence_open(ymcf, cycle->log);
 
     return ngx_http_yimen_fetch_open(cycle->log);
@@ -130,11 +162,14 @@ ngx_http_yimen_exit_process(ngx_cycle_t *cycle)
 
     w = &ngx_http_yimen_worker;
 
+    ngx_http_yimen_flights_close();
     ngx_http_yimen_fetch_close();
     ngx_http_yimen_redis_close(w->redis);
+    ngx_http_yimen_sessions_close(w->sessions);
     ngx_http_yimen_evidence_close();
     ngx_http_yimen_tokens_close(w->tokens);
 
     w->redis = NULL;
+    w->sessions = NULL;
     w->tokens = NULL;
 }

@@ -74,6 +74,8 @@ typedef struct {
     ngx_shm_zone_t               *session_zone;   /* NULL: no sessions */
     size_t                        session_zone_size;
     ngx_array_t                   providers;      /* ngx_http_yimen_oidc.h */
+    ngx_array_t                   apps;           /* ngx_http_yimen_apps.h */
+    ngx_array_t                   app_uses;
     ngx_http_yimen_redis_conf_t   redis;
     ngx_str_t                     redis_target;   /* directive or catalogue */
     ngx_str_t                     redis_password; /* a reference */
@@ -83,6 +85,8 @@ typedef struct {
 
 typedef struct {
     ngx_flag_t                    api;
+    ngx_uint_t                    auth;       /* ngx_http_yimen_guard.h */
+    ngx_array_t                  *rules;      /* NULL: none */
 } ngx_http_yimen_loc_conf_t;
 
 struct ngx_http_yimen_tokens_s;

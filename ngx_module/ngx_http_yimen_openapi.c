@@ -4,6 +4,7 @@
  */
 #include "ngx_http_yimen_auth.h"
 #include "ngx_http_yimen_route.h"
+#include "ngx_http_yimen_session.h"
 
 
 #define NGX_HTTP_YIMEN_OPENAPI_BYTES  (8 * 1024 * 1024)
@@ -169,11 +170,15 @@ ngx_http_yimen_openapi_build(ngx_conf_t *cf,
         "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Yimen\","
         "\"version\":\"1\",\"license\":{\"name\":\"Apache-2.0\","
         "\"identifier\":\"Apache-2.0\"}},"
-        "\"security\":[{\"bearer\":[]}],\"paths\":{");
+        "\"security\":[{\"bearer\":[]},{\"session\":[]}],\"paths\":{");
     ngx_http_yimen_openapi_paths(&out);
     ym_buf_adds(&out,
         "},\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":"
-        "\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\"}},"
+        "\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\"},"
+        "\"session\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":"
+        "\"" NGX_HTTP_YIMEN_COOKIE "\",\"description\":\"Other methods than "
+        "GET and HEAD need the header X-Yimen-CSRF with the value of csrf "
+        "in GET /api/v1/me\"}},"
         "\"schemas\":{");
     ym_buf_adds(&out, ngx_http_yimen_openapi_fixed);
     rc = ngx_http_yimen_openapi_schemas(&out, ymcf->catalog);
@@ -214,7 +219,10 @@ ngx_http_yimen_openapi_get(ngx_http_yimen_ctx_t *ctx)
 }
 
 
-/* routes of one path stand together in the document */
+/*
+ * Routes of one path stand together in the document.  Pages are for browsers
+ * and not part of it.
+ */
 
 static void
 ngx_http_yimen_openapi_paths(struct ym_buf *out)
@@ -226,8 +234,14 @@ ngx_http_yimen_openapi_paths(struct ym_buf *out)
 
     for (route = ngx_http_yimen_routes; route->path != NULL; route++) {
 
+        if (route->flags & NGX_HTTP_YIMEN_ROUTE_PAGE) {
+            continue;
+        }
+
         for (other = ngx_http_yimen_routes; other < route; other++) {
-            if (ngx_strcmp(other->path, route->path) == 0) {
+            if (ngx_strcmp(other->path, route->path) == 0
+                && !(other->flags & NGX_HTTP_YIMEN_ROUTE_PAGE))
+            {
                 break;
             }
         }
@@ -246,7 +260,9 @@ ngx_http_yimen_openapi_paths(struct ym_buf *out)
 
         for (other = route; other->path != NULL; other++) {
 
-            if (ngx_strcmp(other->path, route->path) != 0) {
+            if (ngx_strcmp(other->path, route->path) != 0
+                || (other->flags & NGX_HTTP_YIMEN_ROUTE_PAGE))
+            {
                 continue;
             }
 
@@ -286,6 +302,8 @@ ngx_http_yimen_openapi_operation(struct ym_buf *out,
 
     ym_buf_adds(out, route->method == NGX_HTTP_GET ? "\"get\""
                      : route->method == NGX_HTTP_PATCH ? "\"patch\""
+                     : route->method == NGX_HTTP_PUT ? "\"put\""
+                     : route->method == NGX_HTTP_DELETE ? "\"delete\""
                      : "\"post\"");
     ym_buf_adds(out, ":{\"operationId\":");
     ym_buf_add_json(out, ym_str_of(route->name));

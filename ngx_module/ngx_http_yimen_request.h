@@ -47,6 +47,9 @@ typedef struct {
     ngx_http_yimen_method_e  method;
     int64_t                  auth_time;  /* ms; 0 = not known */
     struct ym_str            session;    /* SHA-256 of its id, lower hex */
+    struct ym_str            client;     /* program the token was made for */
+    const void              *marks;      /* ngx_http_yimen_revoked.h */
+    int64_t                  expires;    /* ms, of the token; 0 = a session */
 } ngx_http_yimen_identity_t;
 
 
@@ -78,6 +81,7 @@ struct ngx_http_yimen_ctx_s {
 
     ngx_event_t                    timer;      /* ngx_http_yimen_later() */
     void                          *work;       /* the handler's own */
+    void                          *session;    /* ngx_http_yimen_session.c's */
     unsigned                       done:1;     /* answered */
 };
 

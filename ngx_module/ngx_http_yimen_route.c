@@ -3,6 +3,7 @@
  */
 #include "ngx_http_yimen_auth.h"
 #include "ngx_http_yimen_route.h"
+#include "ngx_http_yimen_vault.h"
 
 
 #define API  "/api/v1"
@@ -15,6 +16,12 @@
 
 #define RECORD  NGX_HTTP_YIMEN_ROUTE_RECORD
 #define BODY    NGX_HTTP_YIMEN_ROUTE_BODY
+#define FORM    NGX_HTTP_YIMEN_ROUTE_FORM
+#define PAGE    NGX_HTTP_YIMEN_ROUTE_PAGE
+#define OWNCHECK  NGX_HTTP_YIMEN_ROUTE_OWNCHECK
+
+/* a page for people who may or may not be signed in */
+#define VISITOR  (NGX_HTTP_YIMEN_ROUTE_OPTIONAL|PAGE)
 
 
 static ngx_uint_t ngx_http_yimen_route_match(const char *pattern,
@@ -103,13 +110,114 @@ const ngx_http_yimen_route_t  ngx_http_yimen_routes[] = {
       ngx_http_yimen_audit_list, "listAudit",
       "Who did what, and why" },
 
+    { NGX_HTTP_POST, API "/tokens/revoke", NGX_HTTP_YIMEN_ROLE_ADMIN, BODY,
+      ngx_http_yimen_token_revoke, "revokeToken",
+      "Ends bearer tokens before their time" },
+
     { NGX_HTTP_GET, API "/me", NGX_HTTP_YIMEN_ROLE_ANY, 0,
       ngx_http_yimen_me, "getMe",
       "Who one is here" },
 
+    { NGX_HTTP_GET, API "/sessions", NGX_HTTP_YIMEN_ROLE_ANY, 0,
+      ngx_http_yimen_sessions_list, "listSessions",
+      "One's sessions; a person's, for administrators" },
+
+    { NGX_HTTP_DELETE, API "/sessions", NGX_HTTP_YIMEN_ROLE_ANY, 0,
+      ngx_http_yimen_sessions_end, "endSessions",
+      "Ends one's other sessions; all of a person's, for administrators" },
+
+    { NGX_HTTP_DELETE, API "/sessions/{session}", NGX_HTTP_YIMEN_ROLE_ANY, 0,
+      ngx_http_yimen_session_delete, "endSession",
+      "Ends one session, everywhere within a second" },
+
+    { NGX_HTTP_GET, API "/vault", NGX_HTTP_YIMEN_ROLE_ANY, 0,
+      ngx_http_yimen_vault_list, "listVault",
+      "Applications that one's accounts are entered for; never a value" },
+
+    { NGX_HTTP_PUT, API "/vault/{system}", NGX_HTTP_YIMEN_ROLE_ANY, BODY,
+      ngx_http_yimen_vault_put, "putVault",
+      "Enters one's account at an application" },
+
+    { NGX_HTTP_DELETE, API "/vault/{system}", NGX_HTTP_YIMEN_ROLE_ANY, 0,
+      ngx_http_yimen_vault_delete, "deleteVault",
+      "Takes it away again" },
+
+    { NGX_HTTP_POST, "/auth/logout", NGX_HTTP_YIMEN_ROLE_ANY,
+      NGX_HTTP_YIMEN_ROUTE_FORM|NGX_HTTP_YIMEN_ROUTE_OPTIONAL
+      |NGX_HTTP_YIMEN_ROUTE_PAGE,
+      ngx_http_yimen_logout, "signOut",
+      "Ends the session of this browser" },
+
+    { NGX_HTTP_GET, API "/users", NGX_HTTP_YIMEN_ROLE_ADMIN, 0,
+      ngx_http_yimen_users_list, "listUsers",
+      "Local accounts" },
+
+    { NGX_HTTP_POST, API "/users", NGX_HTTP_YIMEN_ROLE_ADMIN, BODY,
+      ngx_http_yimen_user_create, "createUser",
+      "A new local account, and the link that sets its password" },
+
+    { NGX_HTTP_PATCH, API "/users/{id}", NGX_HTTP_YIMEN_ROLE_ADMIN,
+      RECORD|NGX_HTTP_YIMEN_ROUTE_PATCH,
+      ngx_http_yimen_user_change, "patchUser",
+      "Changes a local account; its sessions end" },
+
+    { NGX_HTTP_POST, API "/users/{id}/reset", NGX_HTTP_YIMEN_ROLE_ADMIN,
+      RECORD|BODY,
+      ngx_http_yimen_user_reset, "resetUser",
+      "A link that sets a password once, within 15 minutes" },
+
+    { NGX_HTTP_POST, API "/users/{id}/unlock", NGX_HTTP_YIMEN_ROLE_ADMIN,
+      RECORD|BODY,
+      ngx_http_yimen_user_unlock, "unlockUser",
+      "Ends the waiting after wrong passwords" },
+
     { NGX_HTTP_GET, API "/openapi.json", 0, NGX_HTTP_YIMEN_ROUTE_PUBLIC,
       ngx_http_yimen_openapi_get, "getOpenapi",
       "This document" },
+
+    { NGX_HTTP_GET, "/.well-known/jwks.json", 0, NGX_HTTP_YIMEN_ROUTE_PUBLIC,
+      ngx_http_yimen_jwks_get, "getIdentityKeys",
+      "Public keys of the tokens that tell applications who a person is" },
+
+    { NGX_HTTP_GET, "/auth/login", 0, VISITOR,
+      ngx_http_yimen_login_get, "showLogin",
+      "The sign-in page" },
+
+    { NGX_HTTP_POST, "/auth/login", 0, VISITOR|FORM|OWNCHECK,
+      ngx_http_yimen_login_post, "login",
+      "Name and password" },
+
+    { NGX_HTTP_POST, "/auth/login/code", 0, VISITOR|FORM|OWNCHECK,
+      ngx_http_yimen_login_code, "loginCode",
+      "The second factor" },
+
+    { NGX_HTTP_GET, "/auth/signed-out", 0, VISITOR,
+      ngx_http_yimen_signed_out, "signedOut",
+      "After the sign-out" },
+
+    { NGX_HTTP_GET, "/auth/reset", 0, VISITOR,
+      ngx_http_yimen_reset_get, "showReset",
+      "Sets a password by a link" },
+
+    { NGX_HTTP_POST, "/auth/reset", 0, VISITOR|FORM|OWNCHECK,
+      ngx_http_yimen_reset_post, "reset",
+      "Sets a password by a link" },
+
+    { NGX_HTTP_GET, "/auth/password", NGX_HTTP_YIMEN_ROLE_ANY, PAGE,
+      ngx_http_yimen_password_get, "showPassword",
+      "One's own password" },
+
+    { NGX_HTTP_POST, "/auth/password", NGX_HTTP_YIMEN_ROLE_ANY, PAGE|FORM,
+      ngx_http_yimen_password_post, "changePassword",
+      "One's own password" },
+
+    { NGX_HTTP_GET, "/auth/totp", NGX_HTTP_YIMEN_ROLE_ANY, PAGE,
+      ngx_http_yimen_totp_get, "showSecondFactor",
+      "One's own second factor" },
+
+    { NGX_HTTP_POST, "/auth/totp", NGX_HTTP_YIMEN_ROLE_ANY, PAGE|FORM,
+      ngx_http_yimen_totp_post, "changeSecondFactor",
+      "One's own second factor" },
 
     { NGX_HTTP_GET, "/metrics", 0, NGX_HTTP_YIMEN_ROUTE_PUBLIC,
       ngx_http_yimen_metrics, "getMetrics",
@@ -213,7 +321,8 @@ ngx_http_yimen_route_methods(ngx_uint_t methods, struct ym_buf *out)
         const char  *name;
     } names[] = {
         { NGX_HTTP_GET, "GET" }, { NGX_HTTP_HEAD, "HEAD" },
-        { NGX_HTTP_POST, "POST" }, { NGX_HTTP_PATCH, "PATCH" }
+        { NGX_HTTP_POST, "POST" }, { NGX_HTTP_PUT, "PUT" },
+        { NGX_HTTP_PATCH, "PATCH" }, { NGX_HTTP_DELETE, "DELETE" }
     };
 
     for (i = 0; i < YM_COUNT(names); i++) {

@@ -15,7 +15,9 @@ enum {
     NGX_HTTP_YIMEN_ROUTE_RECORD = 0x08,  /* {id} must be a record id */
     NGX_HTTP_YIMEN_ROUTE_FORM = 0x10,    /* form body, 64 KiB at most */
     NGX_HTTP_YIMEN_ROUTE_OPTIONAL = 0x20, /* who calls is told when known */
-    NGX_HTTP_YIMEN_ROUTE_PAGE = 0x40     /* people look at it: HTML errors */
+    NGX_HTTP_YIMEN_ROUTE_PAGE = 0x40,    /* people look at it: HTML errors */
+    NGX_HTTP_YIMEN_ROUTE_OWNCHECK = 0x80 /* its handler asks where a form
+                                            comes from, session or not */
 };
 
 struct ngx_http_yimen_route_s {
@@ -51,7 +53,6 @@ void ngx_http_yimen_record_list(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_delivery_retry(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_delivery_resolve(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_delivery_card(ngx_http_yimen_ctx_t *ctx);
-void ngx_http_yimen_delivery_card(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_deliveries_list(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_types_list(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_type_get(ngx_http_yimen_ctx_t *ctx);
@@ -64,6 +65,27 @@ void ngx_http_yimen_system_resume(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_system_replay(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_audit_list(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_me(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_login_get(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_login_post(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_login_code(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_signed_out(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_password_get(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_password_post(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_reset_get(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_reset_post(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_totp_get(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_totp_post(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_users_list(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_user_create(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_user_change(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_user_reset(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_user_unlock(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_sessions_list(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_sessions_end(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_session_delete(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_logout(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_token_revoke(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_jwks_get(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_metrics(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_healthz(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_readyz(ngx_http_yimen_ctx_t *ctx);

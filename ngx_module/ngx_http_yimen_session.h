@@ -12,6 +12,8 @@
 
 #include "ngx_http_yimen_request.h"
 
+#include "ym_seal.h"
+
 
 #define NGX_HTTP_YIMEN_COOKIE       "__Host-yimen"
 #define NGX_HTTP_YIMEN_COOKIE_HTTP  "yimen"   /* plain http on loopback only */
@@ -57,6 +59,25 @@ void ngx_http_yimen_session_end_person(ngx_http_yimen_ctx_t *ctx,
 void ngx_http_yimen_session_end_sid(ngx_http_yimen_ctx_t *ctx,
     struct ym_str issuer, struct ym_str sid, const char *why,
     ngx_http_yimen_handler_pt handler);
+
+/*
+ * Every session of a person by his person id; own 0: all but the one that asks.
+ * One session, by shard and digest.
+ */
+void ngx_http_yimen_session_end_all(ngx_http_yimen_ctx_t *ctx,
+    struct ym_str person, ngx_uint_t own, const char *why,
+    ngx_http_yimen_handler_pt handler);
+void ngx_http_yimen_session_end_one(ngx_http_yimen_ctx_t *ctx,
+    ngx_uint_t shard, struct ym_str digest, struct ym_str person,
+    const char *why, ngx_http_yimen_handler_pt handler);
+
+/*
+ * The keyed digest that Redis knows a person ("person", scope "") or a
+ * provider's session ("sid", scope = issuer) by.
+ */
+ngx_int_t ngx_http_yimen_session_digest(
+    const ngx_http_yimen_main_conf_t *ymcf, const char *label,
+    struct ym_str scope, struct ym_str text, char out[YM_DIGEST_HEX]);
 
 /*
  * The session of ctx as it was made (with id_token and refresh_token), for

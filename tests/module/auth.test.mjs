@@ -43,7 +43,8 @@ describe('bearer tokens', () => {
       for (let i = 0; i < 2; i++) {
         const r = await me(token);
         assert.equal(r.status, 200, r.body);
-        assert.deepEqual(r.json, { subject: 'mei', org: '', area: '', roles: ['staff'] });
+        assert.deepEqual(r.json, { subject: 'mei', org: '', area: '', roles: ['staff'], login: null, name: null, provider: null,
+          auth_time: null, method: 'bearer', csrf: null, session: null });
       }
     });
   }

@@ -14,6 +14,10 @@ export interface FormContext {
   titleOf(system: string): string;
   /** Whether a field is drawn at all. */
   shown(field: Field, holder: Record<string, unknown>): boolean;
+  /** Whether the type or one of the chosen systems needs it. */
+  needed(field: Field): boolean;
+  /** Whether anything is wrong there or below. */
+  troubled(pointer: string): boolean;
   /** Somebody changed something there. */
   changed(pointer: string): void;
   idOf(pointer: string): string;
@@ -42,4 +46,14 @@ export function filled(value: unknown): boolean {
 /** A group or list is wanted when anything in it is. */
 export function wantedBelow(context: Pick<FormContext, 'want'>, field: Field): boolean {
   return context.want(patternOf(field.pattern)) !== undefined || field.children.some((c) => wantedBelow(context, c));
+}
+
+export function neededBelow(context: Pick<FormContext, 'want'>, field: Field): boolean {
+  return field.required || (context.want(field.pattern)?.required.length ?? 0) > 0 || field.asked !== undefined
+    || (field.shape === 'group' && field.children.some((c) => neededBelow(context, c)));
+}
+
+/** `only`: fields of an organisation are there for organisations only. */
+export function fits(field: Field, holder: Record<string, unknown>): boolean {
+  return Object.entries(field.only ?? {}).every(([key, values]) => values.includes(String(holder[key] ?? '')));
 }

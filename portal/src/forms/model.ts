@@ -10,6 +10,8 @@ export interface UiHints {
   hidden?: boolean;
   derived?: string;
   asked?: string[];
+  /** Only where the object beside it says so: { kind: ['org'] }. */
+  only?: Record<string, string[]>;
   help?: Words;
 }
 
@@ -55,6 +57,7 @@ export interface Field {
   hidden: boolean;
   derived?: string;
   asked?: string[];
+  only?: Record<string, string[]>;
   children: Field[];
 }
 
@@ -115,6 +118,7 @@ function fieldOf(key: string, raw: Schema, required: boolean, parent: string, ro
     hidden: hints.hidden === true || schema.const !== undefined,
     derived: hints.derived,
     asked: hints.asked,
+    only: hints.only,
     children: inside ? fieldsOf(inside, shape === 'list' ? `${pattern}/-` : pattern, root) : [],
   };
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 export default {
+  optional: '{n} optional fields', areaHelp: '12-digit area code, beginning with {prefix}', recent: 'Recently used', earlier: 'Registered before: {who}', useEarlier: 'Fill in from there',
   required: 'required',
   goesTo: 'Goes to {n} systems',
   yes: 'Yes', no: 'No', male: 'male', female: 'female', yuan: 'yuan',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 export default {
+  optional: '选填 {n} 项', areaHelp: '12 位区划代码,以 {prefix} 开头', recent: '最近用过', earlier: '以前登记过:{who}', useEarlier: '用这些信息填写',
   required: '必填',
   goesTo: '将送往 {n} 个系统',
   yes: '是', no: '否', male: '男', female: '女', yuan: '元',

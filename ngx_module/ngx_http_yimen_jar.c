@@ -1,0 +1,1220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The kinds `basic` and `form` of yimen_identity, up to the header that goes
+ * to the application.
+ */
+#include "ngx_http_yimen_evidence.h"
+#include "ngx_http_yimen_fcall.h"
+#include "ngx_http_yimen_front.h"
+#include "ngx_http_yimen_jar.h"
+
+#include "ym_codec.h"
+#include "ym_store_vault.h"
+#include "ym_time.h"
+
+#include <openssl/rand.h>
+
+
+#define NGX_HTTP_YIMEN_JAR_SECRET    (64 * 1024)   /* of one header */
+#define NGX_HTTP_YIMEN_JAR_SEALED    (8 * 1024)    /* of one cookie */
+#define NGX_HTTP_YIMEN_JAR_PATIENCE  40000         /* ms, of one request */
+#define NGX_HTTP_YIMEN_JAR_LEASE     60000         /* ms, of one sign-in */
+#define NGX_HTTP_YIMEN_JAR_YOUNG     2000          /* ms after the sign-in */
+#define NGX_HTTP_YIMEN_JAR_HOLD      30000         /* ms */
+#define NGX_HTTP_YIMEN_JAR_POLL      100           /* ms, when others do it */
+
+
+static char *ngx_http_yimen_basic_parse(ngx_conf_t *cf, ngx_str_t *words,
+    ngx_uint_t n, void **ret_conf);
+static char *ngx_http_yimen_form_parse(ngx_conf_t *cf, ngx_str_t *words,
+    ngx_uint_t n, void **ret_conf);
+static ngx_int_t ngx_http_yimen_jar_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_yimen_basic_inject(ngx_http_request_t *r,
+    const ngx_http_yimen_identity_t *who, void *conf);
+static ngx_int_t ngx_http_yimen_form_inject(ngx_http_request_t *r,
+    const ngx_http_yimen_identity_t *who, void *conf);
+
+static void ngx_http_yimen_jar_close(void *data);
+static void ngx_http_yimen_jar_timer(ngx_event_t *ev);
+static void ngx_http_yimen_jar_ask(ngx_http_yimen_jar_t *x);
+static void ngx_http_yimen_jar_reply(void *data, redisReply **reply,
+    ngx_http_yimen_redis_e why);
+static void ngx_http_yimen_jar_forgotten(void *data, redisReply **reply,
+    ngx_http_yimen_redis_e why);
+static void ngx_http_yimen_jar_judge(ngx_http_yimen_jar_t *x,
+    redisReply *reply);
+static void ngx_http_yimen_jar_have(ngx_http_yimen_jar_t *x,
+    redisReply *reply);
+static void ngx_http_yimen_jar_sign_in(ngx_http_yimen_jar_t *x,
+    redisReply *reply);
+static void ngx_http_yimen_jar_wait(ngx_http_yimen_jar_t *x, ngx_msec_t ms);
+static void ngx_http_yimen_jar_woken(void *data);
+static void ngx_http_yimen_jar_evidence(ngx_http_yimen_jar_t *x,
+    ngx_http_yimen_app_why_e why);
+static ngx_int_t ngx_http_yimen_jar_secret(ngx_http_yimen_jar_t *x,
+    const ngx_str_t *name);
+static ngx_int_t ngx_http_yimen_jar_pause(ngx_http_yimen_jar_t *x);
+static ngx_int_t ngx_http_yimen_jar_place(ngx_http_yimen_jar_t *x);
+static ngx_int_t ngx_http_yimen_jar_cookie(ngx_http_yimen_jar_t *x);
+static void ngx_http_yimen_jar_browser(ngx_http_yimen_jar_t *x,
+    const ngx_str_t *value);
+static ngx_uint_t ngx_http_yimen_jar_lets(ngx_http_yimen_jar_t *x,
+    struct ym_str name);
+static ym_status ngx_http_yimen_jar_context(const ngx_http_yimen_app_t *app,
+    const ngx_http_yimen_holder_t *person, struct ym_str generation,
+    struct ym_buf *out);
+
+static ngx_int_t ngx_http_yimen_basic_ask(ngx_http_yimen_jar_t *x);
+static void ngx_http_yimen_basic_reply(void *data, redisReply **reply,
+    ngx_http_yimen_redis_e why);
+static ngx_http_yimen_app_why_e ngx_http_yimen_basic_value(
+    ngx_http_yimen_jar_t *x, struct ym_str sealed);
+
+
+const ngx_str_t  ngx_http_yimen_secret_authorization =
+    ngx_string("Authorization");
+const ngx_str_t  ngx_http_yimen_secret_cookie = ngx_string("Cookie");
+
+const ngx_http_yimen_kind_t  ngx_http_yimen_kind_basic = {
+    "basic", ngx_http_yimen_basic_parse, ngx_http_yimen_basic_inject, 1
+};
+
+const ngx_http_yimen_kind_t  ngx_http_yimen_kind_form = {
+    "form", ngx_http_yimen_form_parse, ngx_http_yimen_form_inject, 1
+};
+
+
+static char *
+ngx_http_yimen_basic_parse(ngx_conf_t *cf, ngx_str_t *words, ngx_uint_t n,
+    void **ret_conf)
+{
+    return ngx_http_yimen_app_parse(cf, words, n, 0, ret_conf);
+}
+
+
+static char *
+ngx_http_yimen_form_parse(ngx_conf_t *cf, ngx_str_t *words, ngx_uint_t n,
+    void **ret_conf)
+{
+    ngx_http_variable_t  *var;
+
+    static ngx_str_t  name = ngx_string("yimen_again");
+
+    /* where the request begins again: ngx_http_yimen_jar_location() */
+
+    var = ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_CHANGEABLE
+                                           |NGX_HTTP_VAR_NOCACHEABLE);
+    if (var == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    var->get_handler = ngx_http_yimen_jar_variable;
+
+    return ngx_http_yimen_app_parse(cf, words, n, 1, ret_conf);
+}
+
+
+static ngx_int_t
+ngx_http_yimen_jar_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                *p;
+    ngx_http_yimen_jar_t  *x;
+
+    x = ngx_http_yimen_jar_of(r, 0);
+
+    if (x == NULL || x->uri.len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, x->uri.len + 1 + x->args.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->data = p;
+    p = ngx_cpymem(p, x->uri.data, x->uri.len);
+
+    if (x->args.len) {
+        *p++ = '?';
+        p = ngx_cpymem(p, x->args.data, x->args.len);
+    }
+
+    v->len = (unsigned) (p - v->data);
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+/* ---- the state of a request ---- */
+
+ngx_http_yimen_jar_t *
+ngx_http_yimen_jar_of(ngx_http_request_t *r, ngx_uint_t create)
+{
+    ngx_pool_cleanup_t    *cln;
+    ngx_http_yimen_jar_t  *x;
+
+    for (cln = r->main->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_yimen_jar_close) {
+            return cln->data;
+        }
+    }
+
+    if (!create) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(r->main->pool, sizeof(ngx_http_yimen_jar_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    x = cln->data;
+    ngx_memzero(x, sizeof(ngx_http_yimen_jar_t));
+
+    x->request = r->main;
+    x->conf = ngx_http_get_module_main_conf(r, ngx_http_yimen_module);
+    ym_buf_init(&x->secret, NGX_HTTP_YIMEN_JAR_SECRET);
+
+    x->timer.handler = ngx_http_yimen_jar_timer;
+    x->timer.data = x;
+    x->timer.log = r->connection->log;
+    x->wait.handler = ngx_http_yimen_jar_woken;
+    x->wait.data = x;
+
+    cln->handler = ngx_http_yimen_jar_close;
+
+    return x;
+}
+
+
+static void
+ngx_http_yimen_jar_close(void *data)
+{
+    ngx_http_yimen_jar_t  *x = data;
+
+    if (x->timer.timer_set) {
+        ngx_del_timer(&x->timer);
+    }
+
+    ngx_http_yimen_flight_leave(&x->wait);
+    ym_buf_wipe(&x->secret);
+    ym_arena_close(x->arena);
+}
+
+
+ngx_int_t
+ngx_http_yimen_jar_begin(ngx_http_yimen_jar_t *x,
+    const ngx_http_yimen_identity_t *who, ngx_http_yimen_app_use_t *use)
+{
+    u_char  *p;
+
+    if (x->app != NULL && x->app != use->app) {
+
+        /* an internal redirect into another application: from the start */
+
+        x->again = 0;
+        x->forget = 0;
+        x->began = 0;
+    }
+
+    p = ngx_pnalloc(x->request->pool, who->subject.n + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, who->subject.p, who->subject.n);
+
+    x->app = use->app;
+    x->form = use->form;
+    x->injected = 0;
+    x->state = NGX_HTTP_YIMEN_JAR_WAITING;
+    x->deadline = ngx_current_msec + NGX_HTTP_YIMEN_JAR_PATIENCE;
+
+    return ngx_http_yimen_holder(x->conf,
+                                 (struct ym_str){ (char *) p,
+                                                  who->subject.n },
+                                 &x->person);
+}
+
+
+ngx_int_t
+ngx_http_yimen_jar_empty(ngx_http_yimen_jar_t *x)
+{
+    ym_arena_close(x->arena);
+
+    x->jar = NULL;
+    x->arena = ym_arena_open();
+
+    if (x->arena != NULL) {
+        x->jar = ym_arena_alloc(x->arena, sizeof(struct ym_jar));
+    }
+
+    if (x->jar == NULL) {
+        return NGX_ERROR;
+    }
+
+    ym_jar_init(x->jar, x->arena);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_yimen_jar_decide(ngx_http_yimen_jar_t *x,
+    ngx_http_yimen_app_why_e why)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = x->request;
+    c = r->connection;
+
+    x->why = why;
+    x->state = NGX_HTTP_YIMEN_JAR_DECIDED;
+
+    if (x->began) {
+        ngx_http_yimen_jar_evidence(x, why);
+        x->began = 0;
+    }
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_yimen_jar_evidence(ngx_http_yimen_jar_t *x,
+    ngx_http_yimen_app_why_e why)
+{
+    ngx_http_yimen_evidence_t  e;
+
+    ngx_memzero(&e, sizeof(ngx_http_yimen_evidence_t));
+    e.what = "application_sign_in";
+    e.outcome = why ? "refused" : "ok";
+    e.who = x->person.subject;
+    e.system = ym_str_of(x->app->id);
+    e.why = ym_str_of(ngx_http_yimen_app_word(why));
+
+    ngx_http_yimen_evidence(x->request, &e);
+}
+
+
+/* ---- form ---- */
+
+static ngx_int_t
+ngx_http_yimen_form_inject(ngx_http_request_t *r,
+    const ngx_http_yimen_identity_t *who, void *conf)
+{
+    ngx_int_t              rc;
+    ngx_http_yimen_jar_t  *x;
+
+    static const ngx_str_t  encoding = ngx_string("Accept-Encoding");
+
+    if (r != r->main) {
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    x = ngx_http_yimen_jar_of(r, 1);
+    if (x == NULL) {
+        return NGX_ERROR;
+    }
+
+    switch (x->state) {
+
+    case NGX_HTTP_YIMEN_JAR_WAITING:
+        return NGX_AGAIN;
+
+    case NGX_HTTP_YIMEN_JAR_DECIDED:
+        x->state = NGX_HTTP_YIMEN_JAR_IDLE;
+
+        if (x->why != NGX_HTTP_YIMEN_APP_FINE) {
+            return ngx_http_yimen_app_refuse(r, x->app, x->why);
+        }
+
+        /* a body that is read for what it says must not come compressed */
+
+        if (ngx_http_yimen_jar_peeks(x->app)) {
+            rc = ngx_http_yimen_inject_header(r, &encoding,
+                                              YM_STR("identity"));
+            if (rc != NGX_DECLINED) {
+                return rc;
+            }
+        }
+
+        x->injected = 1;
+
+        return ngx_http_yimen_jar_secret(x, &ngx_http_yimen_secret_cookie);
+
+    default:
+        break;
+    }
+
+    if (ngx_http_yimen_jar_begin(x, who, conf) != NGX_OK
+        || ngx_http_yimen_jar_place(x) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* the second time is by an internal redirect to the very same address */
+
+    if (x->again && x->raw) {
+        r->valid_unparsed_uri = 1;
+    }
+
+    x->raw = r->valid_unparsed_uri;
+
+    ngx_http_yimen_jar_ask(x);
+
+    return ngx_http_yimen_jar_pause(x);
+}
+
+
+/* not copied: it is wiped with the state of the request */
+
+static ngx_int_t
+ngx_http_yimen_jar_secret(ngx_http_yimen_jar_t *x, const ngx_str_t *name)
+{
+    size_t                         i;
+    u_char                         c;
+    ngx_keyval_t                  *kv;
+    ngx_http_yimen_front_state_t  *state;
+
+    for (i = 0; i < x->secret.n; i++) {
+        c = (u_char) x->secret.p[i];
+
+        if (c < 0x20 || c == 0x7f) {
+            return ngx_http_yimen_app_refuse(x->request, x->app,
+                                             NGX_HTTP_YIMEN_APP_DAMAGED);
+        }
+    }
+
+    state = ngx_http_yimen_front_state(x->request, 1);
+    if (state == NULL) {
+        return NGX_ERROR;
+    }
+
+    kv = ngx_array_push(&state->pending);
+    if (kv == NULL) {
+        return NGX_ERROR;
+    }
+
+    state->jar = (name == &ngx_http_yimen_secret_cookie);
+
+    kv->key = *name;
+    kv->value.data = (u_char *) x->secret.p;
+    kv->value.len = x->secret.n;
+
+    return NGX_DECLINED;
+}
+
+
+/* the client leaving is noticed; a write event does not run the phases */
+
+static ngx_int_t
+ngx_http_yimen_jar_pause(ngx_http_yimen_jar_t *x)
+{
+    ngx_http_request_t  *r;
+
+    r = x->request;
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+/*
+ * The path that the application sees; and the address as it was before the
+ * location rewrote it, in case the request has to begin again.
+ */
+static ngx_int_t
+ngx_http_yimen_jar_place(ngx_http_yimen_jar_t *x)
+{
+    u_char                    *p, *src;
+    size_t                     n;
+    ngx_str_t                  path, *name;
+    const char                *base;
+    ngx_http_request_t        *r;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    r = x->request;
+    base = x->app->recipe->base;
+    path = r->unparsed_uri;
+
+    p = ngx_strlchr(path.data, path.data + path.len, '?');
+    if (p != NULL) {
+        path.len = (size_t) (p - path.data);
+    }
+
+    if (!x->again) {
+        x->uri = r->uri;
+        x->args = r->args;
+    }
+
+    if (!x->again && !r->internal) {
+        x->uri.data = ngx_pnalloc(r->pool, path.len);
+        if (x->uri.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        src = path.data;
+        p = x->uri.data;
+        ngx_unescape_uri(&p, &src, path.len, 0);
+        x->uri.len = (size_t) (p - x->uri.data);
+
+        x->args.data = path.data + path.len + 1;
+        x->args.len = (r->unparsed_uri.len > path.len)
+                      ? r->unparsed_uri.len - path.len - 1 : 0;
+    }
+
+    x->path.p = (char *) path.data;
+    x->path.n = path.len;
+
+    if (base == NULL) {
+        return NGX_OK;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    name = &clcf->name;
+
+    if (path.len < name->len
+        || ngx_memcmp(path.data, name->data, name->len) != 0)
+    {
+        return NGX_OK;
+    }
+
+    n = ngx_strlen(base);
+
+    p = ngx_pnalloc(r->pool, n + path.len - name->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    x->path.p = (char *) p;
+    p = ngx_cpymem(p, base, n);
+    p = ngx_cpymem(p, path.data + name->len, path.len - name->len);
+    x->path.n = (size_t) (p - (u_char *) (uintptr_t) x->path.p);
+
+    return NGX_OK;
+}
+
+
+/* what the application has forgotten is forgotten first */
+
+static void
+ngx_http_yimen_jar_ask(ngx_http_yimen_jar_t *x)
+{
+    u_char                  bytes[NGX_HTTP_YIMEN_HOLDER_BYTES];
+    ngx_int_t               rc;
+    ngx_http_yimen_fcall_t  call;
+
+    if (x->forget) {
+        ngx_http_yimen_fcall_init(&call, YM_FN_JAR_FORGET, x->person.shard);
+        ngx_http_yimen_fcall_z(&call, x->person.digest);
+        ngx_http_yimen_fcall_z(&call, x->app->id);
+        ngx_http_yimen_fcall_z(&call, x->generation);
+        ngx_http_yimen_fcall_int(&call, NGX_HTTP_YIMEN_JAR_YOUNG);
+        ngx_http_yimen_fcall_int(&call, NGX_HTTP_YIMEN_JAR_HOLD);
+        ngx_http_yimen_fcall_z(&call, "forgets");
+
+        rc = ngx_http_yimen_fcall_send(&call, x->request->pool,
+                                       ngx_http_yimen_jar_forgotten, x);
+
+    } else {
+        if (RAND_bytes(bytes, sizeof(bytes)) != 1) {
+            ngx_http_yimen_jar_wait(x, 0);
+            return;
+        }
+
+        ym_hex(bytes, sizeof(bytes), false, x->holder);
+
+        ngx_http_yimen_fcall_init(&call, YM_FN_JAR_OPEN, x->person.shard);
+        ngx_http_yimen_fcall_z(&call, x->person.digest);
+        ngx_http_yimen_fcall_z(&call, x->app->id);
+        ngx_http_yimen_fcall_z(&call, x->holder);
+        ngx_http_yimen_fcall_int(&call, NGX_HTTP_YIMEN_JAR_LEASE);
+        ngx_http_yimen_fcall_int(&call, x->app->recipe->keep_ms);
+        ngx_http_yimen_fcall_z(&call, x->app->password ? "0" : "1");
+
+        rc = ngx_http_yimen_fcall_send(&call, x->request->pool,
+                                       ngx_http_yimen_jar_reply, x);
+    }
+
+    /* not from inside the phases: they ask again */
+
+    if (rc != NGX_OK) {
+        ngx_http_yimen_jar_wait(x, 0);
+    }
+}
+
+
+static void
+ngx_http_yimen_jar_forgotten(void *data, redisReply **reply,
+    ngx_http_yimen_redis_e why)
+{
+    ngx_http_yimen_jar_t  *x = data;
+
+    if (why != NGX_HTTP_YIMEN_REDIS_OK
+        || (*reply)->type == REDIS_REPLY_ERROR)
+    {
+        ngx_http_yimen_jar_decide(x, NGX_HTTP_YIMEN_APP_BROKEN);
+        return;
+    }
+
+    x->forget = 0;
+    ngx_http_yimen_jar_ask(x);
+}
+
+
+static void
+ngx_http_yimen_jar_reply(void *data, redisReply **reply,
+    ngx_http_yimen_redis_e why)
+{
+    ngx_http_yimen_jar_t  *x = data;
+
+    if (why != NGX_HTTP_YIMEN_REDIS_OK) {
+        ngx_http_yimen_count(redis_trouble);
+        ngx_http_yimen_jar_decide(x, NGX_HTTP_YIMEN_APP_BROKEN);
+        return;
+    }
+
+    ngx_http_yimen_jar_judge(x, *reply);
+}
+
+
+static void
+ngx_http_yimen_jar_judge(ngx_http_yimen_jar_t *x, redisReply *reply)
+{
+    struct ym_str  word;
+
+    word = ngx_http_yimen_fcall_word(reply, 0);
+
+    if (ym_str_is(word, "jar")) {
+        ngx_http_yimen_jar_have(x, reply);
+
+    } else if (ym_str_is(word, "go")) {
+        ngx_http_yimen_jar_sign_in(x, reply);
+
+    } else if (ym_str_is(word, "wait")) {
+
+        if (ngx_http_yimen_flight_join(x->app, &x->person, &x->wait)
+            != NGX_OK)
+        {
+            ngx_http_yimen_jar_wait(x, NGX_HTTP_YIMEN_JAR_POLL
+                                       + (ngx_msec_t) ngx_random() % 50);
+        }
+
+    } else if (ym_str_is(word, "none")) {
+        ngx_http_yimen_jar_decide(x, NGX_HTTP_YIMEN_APP_NONE);
+
+    } else if (ym_str_is(word, "stale")) {
+        ngx_http_yimen_jar_decide(x, NGX_HTTP_YIMEN_APP_STALE);
+
+    } else if (ym_str_is(word, "held")) {
+        ngx_http_yimen_jar_decide(x,
+                     ngx_http_yimen_app_why(ngx_http_yimen_fcall_word(reply,
+                                                                      1)));
+
+    } else {
+        ngx_log_error(NGX_LOG_ERR, x->request->connection->log, 0,
+                      "event=redis.refused err=\"%*s\"",
+                      reply->type == REDIS_REPLY_ERROR
+                      ? ngx_min((size_t) reply->len, 48) : 0,
+                      reply->str ? reply->str : "");
+
+        ngx_http_yimen_jar_decide(x, NGX_HTTP_YIMEN_APP_BROKEN);
+    }
+}
+
+
+static void
+ngx_http_yimen_jar_have(ngx_http_yimen_jar_t *x, redisReply *reply)
+{
+    struct ym_str  generation;
+
+    generation = ngx_http_yimen_fcall_word(reply, 1);
+
+    if (reply->elements != 4
+        || generation.n >= sizeof(x->generation)
+        || ngx_http_yimen_jar_empty(x) != NGX_OK)
+    {
+        ngx_http_yimen_jar_decide(x, NGX_HTTP_YIMEN_APP_BROKEN);
+        return;
+    }
+
+    ngx_memcpy(x->generation, generation.p, generation.n);
+    x->generation[generation.n] = '\0';
+
+    if (ngx_http_yimen_jar_read(x->conf, x->app, &x->person, generation,
+                                reply->element[3], x->jar)
+        != NGX_OK)
+    {
+        /* sealed with a key that is gone, or altered: signed in anew, once */
+
+        if (x->forget || x->again) {
+            ngx_http_yimen_jar_decide(x, NGX_HTTP_YIMEN_APP_BROKEN);
+            return;
+        }
+
+        x->again = 1;
+        x->forget = 1;
+        ngx_http_yimen_jar_ask(x);
+        return;
+    }
+
+    ngx_http_yimen_jar_decide(x, ngx_http_yimen_jar_cookie(x) == NGX_OK
+                                 ? NGX_HTTP_YIMEN_APP_FINE
+                                 : NGX_HTTP_YIMEN_APP_LARGE);
+}
+
+
+static void
+ngx_http_yimen_jar_sign_in(ngx_http_yimen_jar_t *x, redisReply *reply)
+{
+    struct ym_str             sealed, since;
+    struct ym_credentials     who;
+    ngx_http_yimen_fcall_t    call;
+    ngx_http_yimen_app_why_e  why;
+
+    sealed = ngx_http_yimen_fcall_word(reply, 1);
+    since = ngx_http_yimen_fcall_word(reply, 2);
+    why = NGX_HTTP_YIMEN_APP_DAMAGED;
+    ngx_memzero(&who, sizeof(struct ym_credentials));
+
+    if (ngx_http_yimen_jar_empty(x) != NGX_OK) {
+        why = NGX_HTTP_YIMEN_APP_BROKEN;
+
+    } else if (!ngx_http_yimen_flight_open(x->app)) {
+        why = NGX_HTTP_YIMEN_APP_AWAY;
+
+    } else if (ngx_http_yimen_vault_open(x->conf, x->app, &x->person, sealed,
+                                         x->arena, &who)
+               == NGX_OK
+               && ngx_http_yimen_flight_begin(x->conf, x->app, &x->person,
+                                              x->holder, since, &who, &why)
+                  == NGX_OK)
+    {
+        ym_credentials_wipe(&who);
+        ngx_http_yimen_vault_renew(x->conf, x->app, &x->person, sealed,
+                                   since);
+
+        x->began = 1;
+
+        if (ngx_http_yimen_flight_join(x->app, &x->person, &x->wait)
+            != NGX_OK)
+        {
+            ngx_http_yimen_jar_wait(x, 0);
+        }
+
+        return;
+    }
+
+    ym_credentials_wipe(&who);
+
+    /* the place of the one who signs in is given back */
+
+    ngx_http_yimen_fcall_init(&call, YM_FN_JAR_FAIL, x->person.shard);
+    ngx_http_yimen_fcall_z(&call, x->person.digest);
+    ngx_http_yimen_fcall_z(&call, x->app->id);
+    ngx_http_yimen_fcall_z(&call, x->holder);
+    ngx_http_yimen_fcall_z(&call, ngx_http_yimen_app_word(why));
+    ngx_http_yimen_fcall_int(&call, 1000);
+    ngx_http_yimen_fcall_z(&call, "");
+
+    (void) ngx_http_yimen_fcall_send(&call, NULL, NULL, NULL);
+
+    ngx_http_yimen_jar_decide(x, why);
+}
+
+
+/* until the store is asked again; ms 0: it could not be asked at all */
+
+static void
+ngx_http_yimen_jar_wait(ngx_http_yimen_jar_t *x, ngx_msec_t ms)
+{
+    x->why = (ms == 0) ? NGX_HTTP_YIMEN_APP_BROKEN : NGX_HTTP_YIMEN_APP_FINE;
+    ngx_add_timer(&x->timer, ms ? ms : 1);
+}
+
+
+static void
+ngx_http_yimen_jar_timer(ngx_event_t *ev)
+{
+    ngx_http_yimen_jar_t  *x;
+
+    x = ev->data;
+
+    if (x->why == NGX_HTTP_YIMEN_APP_BROKEN) {
+        ngx_http_yimen_jar_decide(x, NGX_HTTP_YIMEN_APP_BROKEN);
+        return;
+    }
+
+    ngx_http_yimen_jar_woken(x);
+}
+
+
+static void
+ngx_http_yimen_jar_woken(void *data)
+{
+    ngx_http_yimen_jar_t  *x = data;
+
+    if ((ngx_msec_int_t) (ngx_current_msec - x->deadline) >= 0) {
+        ngx_http_yimen_jar_decide(x, NGX_HTTP_YIMEN_APP_AWAY);
+        return;
+    }
+
+    ngx_http_yimen_jar_ask(x);
+}
+
+
+/*
+ * The Cookie header: what the jar has, then what the browser has and is
+ * neither ours nor called like anything in the jar.
+ */
+static ngx_int_t
+ngx_http_yimen_jar_cookie(ngx_http_yimen_jar_t *x)
+{
+    ngx_uint_t           i;
+    ngx_http_request_t  *r;
+
+#if (nginx_version >= 1023000)
+    ngx_table_elt_t     *h;
+#else
+    ngx_table_elt_t    **h;
+#endif
+
+    r = x->request;
+
+    ym_buf_wipe(&x->secret);
+    ym_buf_adds(&x->secret, "");
+
+    if (ym_jar_header(x->jar, x->path, ym_now_ms(), &x->secret) != YM_OK) {
+        return NGX_ERROR;
+    }
+
+    i = 0;
+
+#if (nginx_version >= 1023000)
+
+    for (h = r->headers_in.cookie; h; h = h->next, i++) {
+        ngx_http_yimen_jar_browser(x, &h->value);
+    }
+
+#else
+
+    h = r->headers_in.cookies.elts;
+
+    for (i = 0; i < r->headers_in.cookies.nelts; i++) {
+        ngx_http_yimen_jar_browser(x, &h[i]->value);
+    }
+
+#endif
+
+    (void) i;
+
+    return (x->secret.failed == YM_OK) ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_http_yimen_jar_browser(ngx_http_yimen_jar_t *x, const ngx_str_t *value)
+{
+    u_char         *p, *last, *end, *equals;
+    struct ym_str   name;
+
+    p = value->data;
+    last = p + value->len;
+
+    while (p < last) {
+
+        while (p < last && (*p == ' ' || *p == '\t' || *p == ';')) {
+            p++;
+        }
+
+        end = ngx_strlchr(p, last, ';');
+        end = (end != NULL) ? end : last;
+        equals = ngx_strlchr(p, end, '=');
+
+        if (equals != NULL) {
+            name.p = (char *) p;
+            name.n = (size_t) (equals - p);
+
+            while (name.n && (name.p[name.n - 1] == ' '
+                              || name.p[name.n - 1] == '\t'))
+            {
+                name.n--;
+            }
+
+            if (ngx_http_yimen_jar_lets(x, name)) {
+                ym_buf_adds(&x->secret, x->secret.n ? "; " : "");
+                ym_buf_add(&x->secret, p, (size_t) (end - p));
+            }
+        }
+
+        p = end;
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_yimen_jar_lets(ngx_http_yimen_jar_t *x, struct ym_str name)
+{
+    return name.n != 0
+           && !ngx_http_yimen_cookie_is_ours((const u_char *) name.p, name.n)
+           && !ym_jar_has(x->jar, name);
+}
+
+
+/* ---- keeping cookies ---- */
+
+static ym_status
+ngx_http_yimen_jar_context(const ngx_http_yimen_app_t *app,
+    const ngx_http_yimen_holder_t *person, struct ym_str generation,
+    struct ym_buf *out)
+{
+    ym_buf_adds(out, "jar:");
+    ym_buf_adds(out, app->id);
+    ym_buf_addc(out, ':');
+    ym_buf_add(out, generation.p, generation.n);
+    ym_buf_addc(out, ':');
+
+    return ym_buf_add(out, person->subject.p, person->subject.n);
+}
+
+
+ngx_int_t
+ngx_http_yimen_jar_seal(const ngx_http_yimen_main_conf_t *ymcf,
+    const ngx_http_yimen_app_t *app, const ngx_http_yimen_holder_t *person,
+    const char *generation, const struct ym_jar_cookie *cookie,
+    char key[YM_DIGEST_HEX], struct ym_buf *out)
+{
+    ym_status      rc;
+    struct ym_buf  text, context;
+
+    ym_buf_init(&text, NGX_HTTP_YIMEN_JAR_SEALED);
+    ym_buf_init(&context, 1024);
+    ym_buf_init(out, 2 * NGX_HTTP_YIMEN_JAR_SEALED);
+
+    rc = ym_jar_key(cookie, &text);
+
+    if (rc == YM_OK) {
+        rc = ym_ring_digest(ymcf->ring, "cookie", ym_buf_str(&text), key);
+    }
+
+    if (rc == YM_OK && !cookie->gone) {
+        ym_buf_reset(&text);
+        rc = ym_jar_pack(cookie, &text);
+
+        if (rc == YM_OK) {
+            rc = ngx_http_yimen_jar_context(app, person,
+                                            ym_str_of(generation), &context);
+        }
+
+        if (rc == YM_OK) {
+            rc = ym_seal(ymcf->ring, ym_buf_str(&context), ym_buf_str(&text),
+                         out, NULL);
+        }
+    }
+
+    ym_buf_wipe(&text);
+    ym_buf_clear(&context);
+
+    return (rc == YM_OK) ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_yimen_jar_read(const ngx_http_yimen_main_conf_t *ymcf,
+    const ngx_http_yimen_app_t *app, const ngx_http_yimen_holder_t *person,
+    struct ym_str generation, const redisReply *cookies, struct ym_jar *jar)
+{
+    ngx_int_t      rc;
+    ngx_uint_t     i;
+    struct ym_buf  text, context;
+
+    ym_buf_init(&text, NGX_HTTP_YIMEN_JAR_SEALED);
+    ym_buf_init(&context, 1024);
+
+    rc = NGX_ERROR;
+
+    if (cookies->type != REDIS_REPLY_ARRAY
+        || ngx_http_yimen_jar_context(app, person, generation, &context)
+           != YM_OK)
+    {
+        goto done;
+    }
+
+    for (i = 0; i + 1 < (ngx_uint_t) cookies->elements; i += 2) {
+
+        ym_buf_wipe(&text);
+
+        if (ym_unseal(ymcf->ring, ym_buf_str(&context),
+                      ngx_http_yimen_fcall_word(cookies, i + 1), &text, NULL)
+            != YM_OK
+            || !ym_jar_unpack(jar, ym_buf_str(&text)))
+        {
+            goto done;
+        }
+    }
+
+    rc = NGX_OK;
+
+done:
+
+    ym_buf_wipe(&text);
+    ym_buf_clear(&context);
+
+    return rc;
+}
+
+
+void
+ngx_http_yimen_jar_save(ngx_http_yimen_jar_t *x)
+{
+    char                    *keys;
+    ngx_int_t                rc;
+    ngx_uint_t               i, n;
+    struct ym_buf           *sealed;
+    ngx_http_yimen_fcall_t   call;
+
+    keys = ngx_pnalloc(x->request->pool, YM_JAR_COOKIES * YM_DIGEST_HEX);
+    sealed = ngx_pcalloc(x->request->pool,
+                         YM_JAR_COOKIES * sizeof(struct ym_buf));
+
+    if (keys == NULL || sealed == NULL) {
+        return;
+    }
+
+    ngx_http_yimen_fcall_init(&call, YM_FN_JAR_PUT, x->person.shard);
+    ngx_http_yimen_fcall_z(&call, x->person.digest);
+    ngx_http_yimen_fcall_z(&call, x->app->id);
+    ngx_http_yimen_fcall_z(&call, x->generation);
+    ngx_http_yimen_fcall_int(&call, x->app->recipe->keep_ms);
+
+    n = 0;
+    rc = NGX_OK;
+
+    for (i = 0; rc == NGX_OK && i < x->jar->count; i++) {
+
+        if (!x->jar->items[i].changed) {
+            continue;
+        }
+
+        rc = ngx_http_yimen_jar_seal(x->conf, x->app, &x->person,
+                                     x->generation, &x->jar->items[i],
+                                     &keys[n * YM_DIGEST_HEX], &sealed[n]);
+
+        ngx_http_yimen_fcall_z(&call, &keys[n * YM_DIGEST_HEX]);
+        ngx_http_yimen_fcall_arg(&call, ym_buf_str(&sealed[n]));
+        n++;
+    }
+
+    if (n && rc == NGX_OK) {
+        rc = ngx_http_yimen_fcall_send(&call, NULL, NULL, NULL);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_log_error(NGX_LOG_WARN, x->request->connection->log, 0,
+                      "event=application.cookies_lost system=%s", x->app->id);
+    }
+
+    for (i = 0; i < n; i++) {
+        ym_buf_clear(&sealed[i]);
+    }
+}
+
+
+void
+ngx_http_yimen_jar_forget(ngx_http_yimen_jar_t *x)
+{
+    ngx_http_yimen_fcall_t  call;
+
+    ngx_http_yimen_fcall_init(&call, YM_FN_JAR_FORGET, x->person.shard);
+    ngx_http_yimen_fcall_z(&call, x->person.digest);
+    ngx_http_yimen_fcall_z(&call, x->app->id);
+    ngx_http_yimen_fcall_z(&call, x->generation);
+    ngx_http_yimen_fcall_int(&call, NGX_HTTP_YIMEN_JAR_YOUNG);
+    ngx_http_yimen_fcall_int(&call, NGX_HTTP_YIMEN_JAR_HOLD);
+    ngx_http_yimen_fcall_z(&call, "forgets");
+
+    (void) ngx_http_yimen_fcall_send(&call, NULL, NULL, NULL);
+}
+
+
+/* ---- basic ---- */
+
+static ngx_int_t
+ngx_http_yimen_basic_inject(ngx_http_request_t *r,
+    const ngx_http_yimen_identity_t *who, void *conf)
+{
+    ngx_http_yimen_jar_t  *x;
+
+    if (r != r->main) {
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    x = ngx_http_yimen_jar_of(r, 1);
+    if (x == NULL) {
+        return NGX_ERROR;
+    }
+
+    switch (x->state) {
+
+    case NGX_HTTP_YIMEN_JAR_WAITING:
+        return NGX_AGAIN;
+
+    case NGX_HTTP_YIMEN_JAR_DECIDED:
+        x->state = NGX_HTTP_YIMEN_JAR_IDLE;
+
+        if (x->why != NGX_HTTP_YIMEN_APP_FINE) {
+            return ngx_http_yimen_app_refuse(r, x->app, x->why);
+        }
+
+        return ngx_http_yimen_jar_secret(x,
+                                       &ngx_http_yimen_secret_authorization);
+
+    default:
+        break;
+    }
+
+    if (ngx_http_yimen_jar_begin(x, who, conf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_yimen_basic_ask(x);
+}
+
+
+static ngx_int_t
+ngx_http_yimen_basic_ask(ngx_http_yimen_jar_t *x)
+{
+    ngx_http_yimen_fcall_t    call;
+    ngx_http_yimen_app_why_e  why;
+
+    if (x->app->password != NULL) {
+        x->state = NGX_HTTP_YIMEN_JAR_IDLE;
+        why = ngx_http_yimen_basic_value(x, YM_STR(""));
+
+        if (why != NGX_HTTP_YIMEN_APP_FINE) {
+            return ngx_http_yimen_app_refuse(x->request, x->app, why);
+        }
+
+        return ngx_http_yimen_jar_secret(x,
+                                       &ngx_http_yimen_secret_authorization);
+    }
+
+    ngx_http_yimen_fcall_init(&call, YM_FN_VAULT_GET, x->person.shard);
+    ngx_http_yimen_fcall_z(&call, x->person.digest);
+    ngx_http_yimen_fcall_z(&call, x->app->id);
+
+    if (ngx_http_yimen_fcall_send(&call, x->request->pool,
+                                  ngx_http_yimen_basic_reply, x)
+        != NGX_OK)
+    {
+        ngx_http_yimen_jar_wait(x, 0);
+    }
+
+    return ngx_http_yimen_jar_pause(x);
+}
+
+
+static void
+ngx_http_yimen_basic_reply(void *data, redisReply **reply,
+    ngx_http_yimen_redis_e why)
+{
+    struct ym_str             sealed;
+    ngx_http_yimen_jar_t     *x = data;
+    ngx_http_yimen_app_why_e  verdict;
+
+    if (why != NGX_HTTP_YIMEN_REDIS_OK
+        || ((*reply)->type != REDIS_REPLY_NIL
+            && ((*reply)->type != REDIS_REPLY_ARRAY
+                || (*reply)->elements != 3)))
+    {
+        ngx_http_yimen_count(redis_trouble);
+        ngx_http_yimen_jar_decide(x, NGX_HTTP_YIMEN_APP_BROKEN);
+        return;
+    }
+
+    if ((*reply)->type == REDIS_REPLY_NIL) {
+        ngx_http_yimen_jar_decide(x, NGX_HTTP_YIMEN_APP_NONE);
+        return;
+    }
+
+    if (ngx_http_yimen_fcall_word(*reply, 2).n) {
+        ngx_http_yimen_jar_decide(x, NGX_HTTP_YIMEN_APP_STALE);
+        return;
+    }
+
+    sealed = ngx_http_yimen_fcall_word(*reply, 0);
+    verdict = ngx_http_yimen_basic_value(x, sealed);
+
+    if (verdict == NGX_HTTP_YIMEN_APP_FINE) {
+        ngx_http_yimen_vault_renew(x->conf, x->app, &x->person, sealed,
+                                   ngx_http_yimen_fcall_word(*reply, 1));
+    }
+
+    ngx_http_yimen_jar_decide(x, verdict);
+}
+
+
+/* RFC 7617: a login cannot have a colon; the charset is UTF-8 */
+
+static ngx_http_yimen_app_why_e
+ngx_http_yimen_basic_value(ngx_http_yimen_jar_t *x, struct ym_str sealed)
+{
+    ym_status                  rc;
+    struct ym_buf              pair;
+    struct ym_credentials      who;
+    ngx_http_yimen_app_why_e   why;
+
+    why = NGX_HTTP_YIMEN_APP_DAMAGED;
+    ngx_memzero(&who, sizeof(struct ym_credentials));
+    ym_buf_init(&pair, NGX_HTTP_YIMEN_JAR_SECRET / 2);
+
+    if (ngx_http_yimen_jar_empty(x) != NGX_OK) {
+        return NGX_HTTP_YIMEN_APP_BROKEN;
+    }
+
+    if (ngx_http_yimen_vault_open(x->conf, x->app, &x->person, sealed,
+                                  x->arena, &who)
+        == NGX_OK
+        && ngx_strchr(who.login, ':') == NULL)
+    {
+        rc = ym_buf_reserve(&pair, NGX_HTTP_YIMEN_JAR_SECRET / 2);
+        ym_buf_wipe(&x->secret);
+
+        if (rc == YM_OK) {
+            rc = ym_buf_reserve(&x->secret, NGX_HTTP_YIMEN_JAR_SECRET);
+        }
+
+        if (rc == YM_OK) {
+            ym_buf_adds(&pair, who.login);
+            ym_buf_addc(&pair, ':');
+            ym_buf_adds(&pair, who.password);
+            ym_buf_adds(&x->secret, "Basic ");
+            rc = ym_base64_add(&x->secret, ym_buf_str(&pair));
+        }
+
+        why = (rc == YM_OK && pair.failed == YM_OK)
+              ? NGX_HTTP_YIMEN_APP_FINE : NGX_HTTP_YIMEN_APP_BROKEN;
+    }
+
+    ym_buf_wipe(&pair);
+    ym_credentials_wipe(&who);
+
+    return why;
+}

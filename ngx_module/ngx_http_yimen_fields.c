@@ -14,17 +14,23 @@
 
 
 static const char *ngx_http_yimen_field_pattern(const struct ym_map_leaf *leaf);
+static ngx_uint_t ngx_http_yimen_field_known(const json_t *schema,
+    const char *pattern);
+static const json_t *ngx_http_yimen_field_ref(const json_t *schema,
+    const json_t *root);
 static void ngx_http_yimen_field_add(ngx_http_yimen_fields_t *fields,
-    const struct ym_map_leaf *leaf);
+    const struct ym_map_leaf *leaf, const char *pattern);
 static void ngx_http_yimen_fields_write(ngx_http_yimen_ctx_t *ctx,
     const struct ym_system *system, ngx_http_yimen_fields_t *fields);
 
 
 ngx_int_t
 ngx_http_yimen_fields_of(ngx_pool_t *pool, const struct ym_system *system,
-    ngx_http_yimen_fields_t *ret)
+    const struct ym_type *type, ngx_http_yimen_fields_t *ret)
 {
     size_t                      i, j;
+    const char                 *pattern;
+    const struct ym_map        *map;
     const struct ym_operation  *create;
 
     ret->count = 0;
@@ -40,9 +46,18 @@ ngx_http_yimen_fields_of(ngx_pool_t *pool, const struct ym_system *system,
     }
 
     for (i = 0; i < create->table_count; i++) {
-        for (j = 0; j < ym_map_leaf_count(create->tables[i].map); j++) {
-            ngx_http_yimen_field_add(ret,
-                                     ym_map_leaf_at(create->tables[i].map, j));
+        map = create->tables[i].map;
+
+        for (j = 0; j < ym_map_leaf_count(map); j++) {
+            pattern = ngx_http_yimen_field_pattern(ym_map_leaf_at(map, j));
+
+            /* a table may serve several types, each with fields of its own */
+
+            if (pattern != NULL
+                && ngx_http_yimen_field_known(type->json, pattern))
+            {
+                ngx_http_yimen_field_add(ret, ym_map_leaf_at(map, j), pattern);
+            }
         }
     }
 
@@ -65,21 +80,61 @@ ngx_http_yimen_field_pattern(const struct ym_map_leaf *leaf)
 }
 
 
+/* whether a type has a value at "/parties/-/phone" */
+
+static ngx_uint_t
+ngx_http_yimen_field_known(const json_t *schema, const char *pattern)
+{
+    size_t         n;
+    const json_t  *at;
+
+    at = schema;
+
+    while (at != NULL && *pattern == '/') {
+        pattern++;
+        n = strcspn(pattern, "/");
+
+        if (n == 1 && *pattern == '-') {
+            at = json_object_get(at, "items");
+
+        } else {
+            at = json_object_getn(json_object_get(at, "properties"), pattern,
+                                  n);
+        }
+
+        at = ngx_http_yimen_field_ref(at, schema);
+        pattern += n;
+    }
+
+    return at != NULL;
+}
+
+
+/* types keep what they share below $defs */
+
+static const json_t *
+ngx_http_yimen_field_ref(const json_t *schema, const json_t *root)
+{
+    const char  *ref;
+
+    ref = ym_json_str(schema, "$ref");
+
+    if (ref == NULL || ngx_strncmp(ref, "#/$defs/", 8) != 0) {
+        return schema;
+    }
+
+    return json_object_get(json_object_get(root, "$defs"), ref + 8);
+}
+
+
 /* one entry per pattern: required by any leaf, the tightest of the limits */
 
 static void
 ngx_http_yimen_field_add(ngx_http_yimen_fields_t *fields,
-    const struct ym_map_leaf *leaf)
+    const struct ym_map_leaf *leaf, const char *pattern)
 {
     size_t                   i;
-    const char              *pattern;
     ngx_http_yimen_field_t  *f;
-
-    pattern = ngx_http_yimen_field_pattern(leaf);
-
-    if (pattern == NULL) {
-        return;
-    }
 
     for (i = 0; i < fields->count; i++) {
         f = &fields->items[i];
@@ -116,14 +171,16 @@ ngx_http_yimen_type_targets(ngx_http_yimen_ctx_t *ctx)
     char                     *name;
     size_t                    i;
     ngx_uint_t                n;
+    const struct ym_type     *type;
     const struct ym_system   *system;
     const struct ym_catalog  *catalog;
     ngx_http_yimen_fields_t   fields;
 
     catalog = ctx->conf->catalog;
     name = ngx_http_yimen_strz(ctx, ctx->params[0]);
+    type = (name != NULL) ? ym_catalog_type(catalog, name) : NULL;
 
-    if (name == NULL || ym_catalog_type(catalog, name) == NULL) {
+    if (type == NULL) {
         ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_NOT_FOUND,
                                "没有这种记录类型",
                                "There is no such type of record");
@@ -140,7 +197,7 @@ ngx_http_yimen_type_targets(ngx_http_yimen_ctx_t *ctx)
             continue;
         }
 
-        if (ngx_http_yimen_fields_of(ctx->request->pool, system, &fields)
+        if (ngx_http_yimen_fields_of(ctx->request->pool, system, type, &fields)
             != NGX_OK)
         {
             ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);

@@ -19,8 +19,9 @@ typedef struct {
 } ngx_http_yimen_fields_t;
 
 
-/* what creating a record there takes out of it; each pattern once */
+/* what creating a record of that type there takes out of it; each pattern once */
 ngx_int_t ngx_http_yimen_fields_of(ngx_pool_t *pool,
-    const struct ym_system *system, ngx_http_yimen_fields_t *ret);
+    const struct ym_system *system, const struct ym_type *type,
+    ngx_http_yimen_fields_t *ret);
 
 #endif /* NGX_HTTP_YIMEN_FIELDS_H */

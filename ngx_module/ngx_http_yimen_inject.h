@@ -41,8 +41,9 @@ extern const ngx_http_yimen_kind_t *const  ngx_http_yimen_kinds[];
 
 
 /*
- * `yimen_identity` of r's location for a known person; NGX_DECLINED when there
- * is none.  Answers as a kind's inject does.
+ * `yimen_identity` of r's location for a known person, to be returned from the
+ * guard: NGX_DECLINED when all is well or there is none, NGX_AGAIN while a
+ * kind waits, NGX_DONE when the request was refused, or a status.
  */
 ngx_int_t ngx_http_yimen_inject(ngx_http_request_t *r,
     const ngx_http_yimen_identity_t *who);
@@ -55,6 +56,13 @@ ngx_int_t ngx_http_yimen_inject(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_yimen_inject_header(ngx_http_request_t *r,
     const ngx_str_t *name, struct ym_str value);
+
+/*
+ * Names of pending headers whose values no variable ever shows: $http_… would
+ * bring them into logs.  Told by their data, not by their text.
+ */
+extern const ngx_str_t  ngx_http_yimen_secret_authorization;
+extern const ngx_str_t  ngx_http_yimen_secret_cookie;
 
 /*
  * While the configuration is read: this name is ours from now on, in every

@@ -33,8 +33,9 @@ void ngx_http_yimen_limit_wrong(ngx_http_request_t *r);
  * For limits of other parts (sign-in by name, vault …): takes one from the
  * bucket kind/key.  rate: per second in thousandths; burst: how many at once.
  */
-ngx_int_t ngx_http_yimen_limit_take(const char *kind, struct ym_str key,
-    ngx_uint_t rate, ngx_uint_t burst, ngx_uint_t *ret_after);
+ngx_int_t ngx_http_yimen_limit_take(ngx_http_request_t *r, const char *kind,
+    struct ym_str key, ngx_uint_t rate, ngx_uint_t burst,
+    ngx_uint_t *ret_after);
 
 /* the peer as a key: IPv4, or /64 of IPv6; from r's connection alone */
 struct ym_str ngx_http_yimen_peer(ngx_http_request_t *r);

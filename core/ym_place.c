@@ -2,6 +2,10 @@
  * Return addresses. Nothing is repaired: what is not plainly ours is not ours.
  */
 #include "ym_place.h"
+#include "ym_utf8.h"
+
+#include <unictype.h>
+#include <unistr.h>
 
 static int hex_digit(char c)
 {
@@ -54,6 +58,34 @@ static bool dots(const char *name, size_t n)
 }
 
 /*
+ * A character beyond ASCII whose first byte is c: a letter, mark or digit. Blanks, dots and slashes
+ * of other scripts are folded into those of ASCII somewhere. *i moves to its last escape.
+ */
+static bool letter(struct ym_str s, size_t *i, int c)
+{
+    uint8_t text[4] = {(uint8_t)c};
+    size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+    ucs4_t code;
+    for (size_t k = 1; k < n; k++) {
+        if (*i + 1 >= s.n) {
+            return false;
+        }
+        ++*i;
+        c = decoded(s, i);
+        if (c < 0) {
+            return false;
+        }
+        text[k] = (uint8_t)c;
+    }
+    if (ym_utf8_step(text, n) != n) {
+        return false;
+    }
+    u8_mbtouc(&code, text, n);
+    return uc_is_general_category_withtable(code, UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_M |
+                                                      UC_CATEGORY_MASK_N);
+}
+
+/*
  * The path: no empty segment but the last, no dot segment, and no escape that stands for something
  * which is read as structure once it is decoded, or for another escape.
  */
@@ -64,7 +96,8 @@ static bool path_ok(struct ym_str path)
     for (size_t i = 1; i < path.n; i++) {
         bool escaped = path.p[i] == '%';
         int c = decoded(path, &i);
-        if (c < 0x20 || c == 0x7f || (escaped && strchr("/\\%?#;.@:", c) != NULL)) {
+        if (c < 0x20 || c == 0x7f || (c == ' ' && n == 0) || (c >= 0x80 && !letter(path, &i, c)) ||
+            (escaped && strchr("/\\%?#;.@:", c) != NULL)) {
             return false;
         }
         if (c != '/') {

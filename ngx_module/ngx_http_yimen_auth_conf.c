@@ -2,6 +2,8 @@
  * `auth:` of the catalogue: who signs tokens, where people come back to, the
  * ring of keys, sessions.  Each block is optional but for the bearer keys.
  */
+#include "ngx_http_yimen_apps.h"
+#include "ngx_http_yimen_local.h"
 #include "ngx_http_yimen_request.h"
 
 #include "ym_conf.h"
@@ -19,7 +21,10 @@ typedef struct {
     const char            *org_claim;
     const char            *public_url;
     const char            *ring;
+    const struct ym_yaml  *identity_keys;  /* ngx_http_yimen_sign.c */
     const struct ym_yaml  *session;
+    const struct ym_yaml  *local;
+    const struct ym_yaml  *applications;   /* ngx_http_yimen_apps.c */
 } ngx_http_yimen_auth_fields_t;
 
 
@@ -73,9 +78,21 @@ static const struct ym_field  ngx_http_yimen_auth_table[] = {
     { "ring", YM_FIELD_STRING, field(ring), NULL, 0, 0, NULL,
       YM_FIELD_SECRET|YM_FIELD_RELOADABLE,
       "Key ring, by reference: file:… relative to this file, or env:…" },
+    { "identity_keys", YM_FIELD_NODE, field(identity_keys), NULL, 0, 0, NULL,
+      YM_FIELD_SECRET|YM_FIELD_RELOADABLE,
+      "Private keys (EC P-256, PEM) that sign identity tokens for "
+      "applications, by reference, one or a list; the first signs." },
     { "session", YM_FIELD_NODE, field(session), NULL, 0, 0, NULL,
       YM_FIELD_RELOADABLE,
       "Sessions of people; without it nobody signs in with a browser." },
+    { "local", YM_FIELD_NODE, field(local), NULL, 0, 0, NULL,
+      YM_FIELD_RELOADABLE,
+      "Accounts of this site: people who sign in with a name and a password "
+      "of ours." },
+    { "applications", YM_FIELD_NODE, field(applications), NULL, 0, 0, NULL,
+      YM_FIELD_RELOADABLE,
+      "Old applications that people are signed in to by Basic or by their own "
+      "form." },
     { NULL, YM_FIELD_STRING, 0, NULL, 0, 0, NULL, 0, NULL }
 };
 
@@ -157,6 +174,9 @@ ngx_http_yimen_auth_load(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf)
            != NGX_CONF_OK
         || ngx_http_yimen_auth_ring(cf, ymcf, fields.ring) != NGX_CONF_OK
         || ngx_http_yimen_auth_session(cf, ymcf, fields.session)
+           != NGX_CONF_OK
+        || ngx_http_yimen_local_load(cf, ymcf, fields.local) != NGX_CONF_OK
+        || ngx_http_yimen_apps_load(cf, ymcf, fields.applications)
            != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;

@@ -4,6 +4,7 @@
  * The style sheet stands in the page and is allowed by its digest alone, so a
  * page needs no second request and shows rightly wherever it is answered.
  */
+#include "ngx_http_yimen_local.h"
 #include "ngx_http_yimen_page.h"
 #include "ngx_http_yimen_refuse.h"
 
@@ -17,6 +18,7 @@
 #define NGX_HTTP_YIMEN_ERROR_BYTES  6      /* of an error id, before hex */
 
 
+static struct ym_str ngx_http_yimen_page_site(enum ym_lang lang);
 static ngx_int_t ngx_http_yimen_page_own(struct ym_str place);
 
 
@@ -169,18 +171,44 @@ ngx_http_yimen_page_text(enum ym_lang lang, const char *title,
                      "\" content=\"width=device-width,initial-scale=1\">\n"
                      "<meta name=\"robots\" content=\"noindex\">\n<title>");
     ym_buf_adds(out, title);
-    ym_buf_adds(out, " · 一门 Yimen</title>\n<style>");
+    ym_buf_adds(out, " · ");
+    ngx_http_yimen_html(out, ngx_http_yimen_page_site(lang));
+    ym_buf_adds(out, "</title>\n<style>");
     ym_buf_adds(out, ngx_http_yimen_style);
     ym_buf_adds(out, "</style></head>\n<body><main>\n<div class=\"brand\">");
     ym_buf_adds(out, ngx_http_yimen_gate);
-    ym_buf_adds(out, "<div><b>一门 Yimen</b><span>");
+    ym_buf_adds(out, "<div><b>");
+    ngx_http_yimen_html(out, ngx_http_yimen_page_site(lang));
+    ym_buf_adds(out, "</b><span>");
     ym_buf_adds(out, lang == YM_EN ? "One door to every system"
-                                   : "一扇门,通各个系统");
+                                   : "一扇门，通各个系统");
     ym_buf_adds(out, "</span></div></div>\n<div class=\"card\">\n<h1>");
     ym_buf_adds(out, title);
     ym_buf_adds(out, "</h1>\n");
     ym_buf_add(out, body.p, body.n);
     ym_buf_adds(out, "\n</div>\n</main></body></html>\n");
+}
+
+
+/* what the site calls itself */
+
+static struct ym_str
+ngx_http_yimen_page_site(enum ym_lang lang)
+{
+    const char                         *title;
+    ngx_http_yimen_main_conf_t         *ymcf;
+    const ngx_http_yimen_local_conf_t  *lcf;
+
+    ymcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                               ngx_http_yimen_module);
+    lcf = (ymcf != NULL) ? ymcf->local : NULL;
+    title = NULL;
+
+    if (lcf != NULL) {
+        title = (lang == YM_EN) ? lcf->title_en : lcf->title_zh;
+    }
+
+    return ym_str_of(title != NULL ? title : "一门 Yimen");
 }
 
 

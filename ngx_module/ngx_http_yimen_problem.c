@@ -2,6 +2,7 @@
  * Problem details: one row per kind, two languages, one writer.
  */
 #include "ngx_http_yimen_evidence.h"
+#include "ngx_http_yimen_page.h"
 #include "ngx_http_yimen_route.h"
 
 
@@ -66,6 +67,22 @@ void
 ngx_http_yimen_problem(ngx_http_yimen_ctx_t *ctx,
     ngx_http_yimen_problem_e kind, const char *zh, const char *en)
 {
+    const ngx_http_yimen_problem_row_t  *row;
+
+    row = &ngx_http_yimen_problems[kind];
+
+    /* people get a page, and only where they look at pages */
+
+    if (ctx->route != NULL && (ctx->route->flags & NGX_HTTP_YIMEN_ROUTE_PAGE)
+        && ngx_http_yimen_is_navigation(ctx->request))
+    {
+        ngx_http_yimen_problem_evidence(ctx, kind);
+        ngx_http_yimen_page_error(ctx, row->status,
+                                  zh != NULL ? zh : row->title_zh,
+                                  en != NULL ? en : row->title_en);
+        return;
+    }
+
     ngx_http_yimen_problem_open(ctx, kind, zh, en);
     ngx_http_yimen_problem_close(ctx, kind);
 }

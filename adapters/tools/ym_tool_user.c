@@ -270,14 +270,17 @@ static ym_status put(struct desk *d)
     return rc;
 }
 
-/* Sessions carry roles and area; they end with every change. */
+/*
+ * Sessions carry roles and area; they end with every change. A person is known there by the digest
+ * of an empty scope and his id.
+ */
 static ym_status end_sessions(struct desk *d)
 {
-    char person[YM_ID_LEN + 8], digest[YM_DIGEST_HEX];
+    char person[YM_ID_LEN + 10], digest[YM_DIGEST_HEX];
     const char *argv[] = {digest, ""};
     unsigned long head;
     json_t *reply = NULL;
-    snprintf(person, sizeof(person), "local:%s", d->account.id);
+    snprintf(person, sizeof(person), "0:local:%s", d->account.id);
     ym_status rc = ym_ring_digest(d->ring, "person", ym_str_of(person), digest);
     if (rc != YM_OK) {
         return ym_err_set(&d->err, rc, "a digest cannot be made");

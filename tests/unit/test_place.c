@@ -17,6 +17,7 @@ static void ours(void **state)
         "/apps/x/index.jsp;jsessionid=1A",
         "/cas/login?service=https%3A%2F%2Fapp.example%2Fcas",
         "/a/%E6%9D%91",
+        "/my%20papers/a%20b",
         "/search?q=100%25&x=a+b",
         "/a.b/..c/d..",
         "/user/me@host:80",
@@ -133,6 +134,17 @@ static void listed(void **state)
         "/`x`",
         "/a\x7f",
         "/a\r\nb",
+        "/%20/%20/evil.test",
+        "/%c2%a0/x",
+        "/%ef%bc%8fevil.test",
+        "/%e3%80%82",
+        "/%e2%80%ae",
+        "/%e6%9d",
+        "/%e6%9dx",
+        "/%c0%afx",
+        "/%ed%a0%80",
+        "/%ff",
+        "/a%e6",
     };
     char big[YM_PLACE_MAX + 2];
 

@@ -334,6 +334,55 @@ local function withdraw(p, a)
     return { 'withdrawn', text(m.withdrawn) }
 end
 
+-- Takes a record out from under an old search key. A key that has become a sorted set stays one.
+local function unindex_key(ctx, name, digest, serial)
+    local bucket, field, many = key_field(name, digest)
+    local list = call('HGET', ctx.p .. bucket, field)
+    if list == '+' then
+        call('ZREM', ctx.p .. many, serial)
+        return field
+    end
+    local rest = {}
+    for _, known in ipairs(serials_of(list or '')) do
+        if known ~= serial then
+            rest[#rest + 1] = struct.pack('>I5', known)
+        end
+    end
+    if #rest > 0 then
+        call('HSET', ctx.p .. bucket, field, table.concat(rest))
+    elseif list then
+        call('HDEL', ctx.p .. bucket, field)
+    end
+    return field
+end
+
+-- The same search keys under other digests: a key ring came to be.
+local function rekey(p, a)
+    local ctx, id, n = open(p), check_id(a[1]), integer(a[2], 0, 1000, 'keys')
+    if #a ~= 2 + 3 * n then
+        fail('bad rekey')
+    end
+    local h = call('HMGET', ctx.r .. id, 'm', 'k')
+    if not h[1] then
+        return { 'absent' }
+    end
+    local m, indexed = load_meta(h[1]), h[2]
+    for i = 3, #a, 3 do
+        local old = unindex_key(ctx, a[i], a[i + 1], m.serial)
+        local new = index_key(ctx, a[i], a[i + 2], m.serial, m.created)
+        for at = 1, indexed and #indexed or 0, #old do
+            if sub(indexed, at, at + #old - 1) == old then
+                indexed = sub(indexed, 1, at - 1) .. new .. sub(indexed, at + #old)
+            end
+        end
+    end
+    if indexed then
+        call('HSET', ctx.r .. id, 'k', indexed)
+    end
+    return { 'kept' }
+end
+
+register('ym_rekey', {}, rekey)
 register('ym_accept', {}, accept)
 register('ym_revise', {}, revise)
 register('ym_get', { 'no-writes' }, get)

@@ -3,6 +3,7 @@
  */
 #include "ym_jwk.h"
 #include "ym_tool.h"
+#include "ym_tool_ring.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -88,9 +89,15 @@ static ym_status make(const char *dir, struct ym_err *err)
 static int run(int argc, char **argv)
 {
     static const struct ym_opt opts[] = {{NULL, NULL, NULL}};
+    static const char *const others[] = {"ring", "rotate", "reseal", "drop"};
     const char *words[2];
     struct ym_err err = {0};
     size_t n;
+    for (size_t i = 0; argc > 0 && i < YM_COUNT(others); i++) {
+        if (strcmp(argv[0], others[i]) == 0) {
+            return ym_tool_ring_run(argc, argv);
+        }
+    }
     if (!ym_tool_options(&ym_tool_keys, argc, argv, opts, words, 2, 2, &n)) {
         return YM_EXIT_USAGE;
     }
@@ -103,9 +110,20 @@ static int run(int argc, char **argv)
 
 const struct ym_tool ym_tool_keys = {
     "keys",
-    "make a key pair for signing tokens",
-    "usage: yimen keys new DIR\n\n"
-    "Writes DIR/key.pem (EC P-256, mode 0600) and DIR/jwks.json (the public half, for auth: in\n"
-    "yimen.yaml). Files that are there already are never overwritten.\n",
+    "make keys for tokens and for data at rest, and rotate the latter",
+    "usage: yimen keys new DIR\n"
+    "       yimen keys ring FILE [--alg A256GCM|SM4-GCM]\n"
+    "       yimen keys rotate [--alg …] [--config FILE]\n"
+    "       yimen keys reseal [--dry-run] [--json] [--config FILE]\n"
+    "       yimen keys drop KID [--force] [--config FILE]\n\n"
+    "  new     writes DIR/key.pem (EC P-256, mode 0600) and DIR/jwks.json (the public half, for "
+    "auth:\n"
+    "          in yimen.yaml). Files that are there already are never overwritten.\n"
+    "  ring    makes a key ring (auth: ring:) that seals records, accounts, sessions and the "
+    "vault\n"
+    "  rotate  puts a new key first: it seals from the next reload on, the old ones still open\n"
+    "  reseal  seals everything in Redis with the first key, beside the running system, and says\n"
+    "          what is left under each old one; plain records become sealed ones\n"
+    "  drop    takes out an old key that nothing is sealed with any more\n",
     run,
 };

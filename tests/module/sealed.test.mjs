@@ -2,32 +2,12 @@
  * Personal data at rest: sealed in Redis, opened for those who may read, found by keyed digests.
  */
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { deliver, startGateway, note } from '../lib/gateway.mjs';
+import { dump, makeRing } from '../lib/ring.mjs';
 import { sha256 } from '../queue/store.mjs';
-
-export const oct = (alg, kid, n = 32) => ({ kty: 'oct', alg, kid, k: randomBytes(n).toString('base64url') });
-export const makeRing = (...kids) => ({ keys: [...kids.map((k) => oct('A256GCM', k)), oct('HS256', 'mac')] });
-
-/* Everything that Redis holds, as one binary string. */
-export async function dump(client) {
-  const parts = [];
-  let cursor = '0';
-  do {
-    const [next, keys] = await client.command('SCAN', cursor, 'COUNT', 1000);
-    cursor = next;
-    for (const key of keys) {
-      parts.push(key);
-      const type = await client.command('TYPE', key);
-      const read = { string: ['GET', key], hash: ['HGETALL', key], zset: ['ZRANGE', key, 0, -1], set: ['SMEMBERS', key], stream: ['XRANGE', key, '-', '+'], list: ['LRANGE', key, 0, -1] }[type];
-      parts.push(...[await client.command(...read)].flat(9).map(String));
-    }
-  } while (cursor !== '0');
-  return parts.join('\n');
-}
 
 describe('with a key ring', () => {
   let g;

@@ -16,6 +16,9 @@ static const struct ym_field fields[] = {
     {"recent", YM_FIELD_INT, CONF(recent), "10000", 1000, 1000000, NULL, YM_FIELD_RELOADABLE,
      "Archived entries per shard that stay in Redis for GET /audit; older ones: yimen audit "
      "export."},
+    {"reveal", YM_FIELD_STRING, CONF(reveal), "operator", 0, 100, NULL, YM_FIELD_RELOADABLE,
+     "Roles, separated by blanks, that may see a masked record in full: each time with a purpose "
+     "that is written into the evidence first. \"none\" = nobody."},
     {NULL, YM_FIELD_STRING, 0, NULL, 0, 0, NULL, 0, NULL},
 };
 

@@ -70,6 +70,7 @@ typedef struct {
     ngx_http_yimen_auth_conf_t    auth;
     ngx_http_yimen_session_conf_t session;
     struct ym_ring               *ring;           /* NULL: none configured */
+    ngx_uint_t                    reveal;         /* roles that may */
     struct ngx_http_yimen_local_conf_s *local;    /* NULL: no own accounts */
     ngx_shm_zone_t               *session_zone;   /* NULL: no sessions */
     size_t                        session_zone_size;
@@ -125,6 +126,10 @@ char *ngx_http_yimen_conf_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* `auth:` of the catalogue; NGX_CONF_ERROR with everything logged */
 char *ngx_http_yimen_auth_load(ngx_conf_t *cf,
+    ngx_http_yimen_main_conf_t *ymcf);
+
+/* roles of `audit: reveal:` */
+char *ngx_http_yimen_reveal_conf(ngx_conf_t *cf,
     ngx_http_yimen_main_conf_t *ymcf);
 
 /* text of GET /openapi.json, from types and routes */

@@ -103,6 +103,10 @@ static const ngx_http_yimen_operation_t  ngx_http_yimen_operations[] = {
       "{\"type\":\"object\",\"required\":[\"data\"],\"properties\":"
       "{\"data\":{\"type\":\"object\"}},\"additionalProperties\":false}",
       REF("Record"), "200" },
+    { "revealRecord",
+      "{\"type\":\"object\",\"required\":[\"purpose\"],\"properties\":{"
+      "\"purpose\":{\"type\":\"string\",\"minLength\":1,"
+      "\"maxLength\":500}}}", REF("Record"), "200" },
     { "withdrawRecord", NULL, REF("Record"), "200" },
     { "retryDelivery", NULL, REF("Record"), "200" },
     { "resolveDelivery",

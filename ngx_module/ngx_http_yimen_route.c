@@ -51,6 +51,10 @@ const ngx_http_yimen_route_t  ngx_http_yimen_routes[] = {
       ngx_http_yimen_record_history, "getHistory",
       "Every revision, oldest first" },
 
+    { NGX_HTTP_POST, API "/records/{id}/reveal", READERS, RECORD|BODY,
+      ngx_http_yimen_record_reveal, "revealRecord",
+      "A masked record in full, for a purpose that is written down" },
+
     { NGX_HTTP_POST, API "/records/{id}/withdraw", WRITERS, RECORD|BODY,
       ngx_http_yimen_record_withdraw, "withdrawRecord",
       "Takes a record back, everywhere" },

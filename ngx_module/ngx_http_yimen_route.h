@@ -48,6 +48,7 @@ void ngx_http_yimen_record_create(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_record_patch(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_record_get(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_record_history(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_record_reveal(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_record_withdraw(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_record_list(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_delivery_retry(ngx_http_yimen_ctx_t *ctx);

@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Bearer tokens: taken from the header alone, verified by core, remembered by
- * their digest.
- *
- * The cache keeps what cryptography said and the claims, never a decision:
- * times are checked on every request.  It belongs to one worker process and
- * ends with it, so a reload with other keys starts empty.
+ * their digest (ngx_http_yimen_tokens.h).
  */
 #include "ngx_http_yimen_auth.h"
 #include "ngx_http_yimen_limit.h"
+#include "ngx_http_yimen_tokens.h"
 
 #include "ym_codec.h"
 #include "ym_time.h"
 
-#include <openssl/evp.h>
-
-
-/* entries, a power of two; the oldest of a short run gives way */
-#define NGX_HTTP_YIMEN_TOKENS        4096
-#define NGX_HTTP_YIMEN_TOKENS_PROBE  8
 
 /* longest of each claim, bytes */
 #define NGX_HTTP_YIMEN_ORG_BYTES      100
@@ -25,36 +16,6 @@
 #define NGX_HTTP_YIMEN_CLAIM_BYTES    255
 
 #define NGX_HTTP_YIMEN_INVALID_TOKEN  "Bearer error=\"invalid_token\""
-
-
-/* texts of a verified token, one behind the other */
-typedef enum {
-    NGX_HTTP_YIMEN_T_SUBJECT,
-    NGX_HTTP_YIMEN_T_ORG,
-    NGX_HTTP_YIMEN_T_AREA,
-    NGX_HTTP_YIMEN_T_LOGIN,
-    NGX_HTTP_YIMEN_T_NAME,
-    NGX_HTTP_YIMEN_T_EMAIL,
-    NGX_HTTP_YIMEN_T_CLIENT,
-    NGX_HTTP_YIMEN_T_COUNT
-} ngx_http_yimen_text_e;
-
-typedef struct {
-    u_char       digest[YM_SHA256_LEN];
-    int64_t      not_before;  /* ms, skew included */
-    int64_t      expires;     /* ms, skew included; 0 = empty */
-    int64_t      auth_time;
-    uint64_t     used;        /* the clock of the cache */
-    ngx_uint_t   roles;
-    uint16_t     len[NGX_HTTP_YIMEN_T_COUNT];
-    char        *text;        /* in one piece; owned */
-} ngx_http_yimen_token_t;
-
-struct ngx_http_yimen_tokens_s {
-    EVP_MD                  *sha256;
-    uint64_t                 clock;
-    ngx_http_yimen_token_t   slots[NGX_HTTP_YIMEN_TOKENS];
-};
 
 
 static ngx_int_t ngx_http_yimen_bearer_token(ngx_http_request_t *r,
@@ -70,21 +31,14 @@ static ngx_int_t ngx_http_yimen_bearer_known(ngx_http_request_t *r,
     int64_t auth_time);
 static struct ym_str ngx_http_yimen_bearer_claim(const json_t *claims,
     const char *name, size_t max);
+static ngx_uint_t ngx_http_yimen_bearer_revoked(ngx_http_request_t *r,
+    ngx_http_yimen_who_t *who, const ngx_http_yimen_marks_t *marks);
 static ngx_uint_t ngx_http_yimen_auth_roles(const json_t *roles);
 static ngx_uint_t ngx_http_yimen_auth_clean(struct ym_str text);
 static ngx_int_t ngx_http_yimen_auth_area(struct ym_str area);
 static void ngx_http_yimen_bearer_refuse(ngx_http_request_t *r,
     ngx_http_yimen_who_t *who, ngx_http_yimen_who_e verdict,
     const char *challenge, const char *reason);
-
-static ngx_http_yimen_token_t *
-    ngx_http_yimen_tokens_find(ngx_http_yimen_tokens_t *tokens,
-    const u_char digest[YM_SHA256_LEN]);
-static void ngx_http_yimen_tokens_keep(ngx_http_request_t *r,
-    const u_char digest[YM_SHA256_LEN], const json_t *claims,
-    const struct ym_str *texts, ngx_uint_t roles);
-static int64_t ngx_http_yimen_tokens_date(const json_t *claims,
-    const char *name, int64_t absent);
 
 
 static const struct {
@@ -144,6 +98,10 @@ ngx_http_yimen_bearer(ngx_http_request_t *r, ngx_http_yimen_who_t *who)
         return NGX_OK;
     }
 
+    if (ngx_http_yimen_bearer_revoked(r, who, &kept->marks)) {
+        return NGX_OK;
+    }
+
     kept->used = ++tokens->clock;
     p = kept->text;
 
@@ -158,6 +116,8 @@ ngx_http_yimen_bearer(ngx_http_request_t *r, ngx_http_yimen_who_t *who)
     {
         who->verdict = NGX_HTTP_YIMEN_WHO_TROUBLE;
     }
+
+    who->identity.expires = kept->expires;
 
     return NGX_OK;
 }
@@ -238,7 +198,9 @@ ngx_http_yimen_bearer_verify(ngx_http_request_t *r, ngx_http_yimen_who_t *who,
     ngx_uint_t                         roles;
     struct ym_err                      err;
     struct ym_str                      texts[NGX_HTTP_YIMEN_T_COUNT];
+    ngx_http_yimen_marks_t             marks;
     ngx_http_yimen_main_conf_t        *ymcf;
+    ngx_http_yimen_bad_token_t        *bad;
     const ngx_http_yimen_auth_conf_t  *auth;
 
     ymcf = ngx_http_get_module_main_conf(r, ngx_http_yimen_module);
@@ -250,9 +212,24 @@ ngx_http_yimen_bearer_verify(ngx_http_request_t *r, ngx_http_yimen_who_t *who,
         return;
     }
 
+    bad = ngx_http_yimen_tokens_bad(ngx_http_yimen_worker.tokens, digest);
+
+    if (now < bad->until
+        && ngx_memcmp(bad->digest, digest, YM_SHA256_LEN) == 0)
+    {
+        ngx_http_yimen_limit_wrong(r);
+        ngx_http_yimen_bearer_refuse(r, who, NGX_HTTP_YIMEN_WHO_BAD_TOKEN,
+                                     NGX_HTTP_YIMEN_INVALID_TOKEN,
+                                     "the token was refused just now");
+        return;
+    }
+
     if (ym_jwt_verify(token, auth->keys, &auth->rules, now, &claims, &err)
         != YM_OK)
     {
+        ngx_memcpy(bad->digest, digest, YM_SHA256_LEN);
+        bad->until = now + NGX_HTTP_YIMEN_TOKENS_AGAIN;
+
         ngx_http_yimen_limit_wrong(r);
         ngx_http_yimen_bearer_refuse(r, who, NGX_HTTP_YIMEN_WHO_BAD_TOKEN,
                                      NGX_HTTP_YIMEN_INVALID_TOKEN,
@@ -271,18 +248,69 @@ ngx_http_yimen_bearer_verify(ngx_http_request_t *r, ngx_http_yimen_who_t *who,
     roles = ngx_http_yimen_auth_roles(json_object_get(claims,
                                                       auth->roles_claim));
 
-    if (ngx_http_yimen_bearer_known(r, who, texts, roles,
+    if (ngx_http_yimen_revoked_marks(ymcf, claims, &marks) != NGX_OK) {
+        who->verdict = NGX_HTTP_YIMEN_WHO_TROUBLE;
+
+    } else if (ngx_http_yimen_bearer_revoked(r, who, &marks)) {
+
+        /* it says so itself */
+
+    } else if (ngx_http_yimen_bearer_known(r, who, texts, roles,
                                     ngx_http_yimen_tokens_date(claims,
                                                             "auth_time", 0))
-        != NGX_OK)
+               != NGX_OK)
     {
         who->verdict = NGX_HTTP_YIMEN_WHO_TROUBLE;
 
     } else {
-        ngx_http_yimen_tokens_keep(r, digest, claims, texts, roles);
+        who->identity.expires = ngx_http_yimen_tokens_date(claims, "exp", 0)
+                                + auth->rules.skew_ms;
+        ngx_http_yimen_tokens_keep(r, digest, claims, texts, roles, &marks);
     }
 
     json_decref(claims);
+}
+
+
+/* 1: the verdict says so; else the marks stay with the request */
+
+static ngx_uint_t
+ngx_http_yimen_bearer_revoked(ngx_http_request_t *r,
+    ngx_http_yimen_who_t *who, const ngx_http_yimen_marks_t *marks)
+{
+    ngx_http_yimen_marks_t  *copy;
+
+    switch (ngx_http_yimen_revoked(marks)) {
+
+    case NGX_HTTP_YIMEN_TOKEN_REVOKED:
+        ngx_http_yimen_bearer_refuse(r, who, NGX_HTTP_YIMEN_WHO_BAD_TOKEN,
+                                     NGX_HTTP_YIMEN_INVALID_TOKEN,
+                                     "the token was revoked");
+        return 1;
+
+    case NGX_HTTP_YIMEN_TOKEN_UNKNOWN:
+        who->verdict = NGX_HTTP_YIMEN_WHO_TROUBLE;
+        return 1;
+
+    default:
+        break;
+    }
+
+    /* a socket that is opened with it asks again */
+
+    if (r->headers_in.upgrade != NULL) {
+        copy = ngx_palloc(r->pool, sizeof(ngx_http_yimen_marks_t));
+
+        if (copy == NULL) {
+            who->verdict = NGX_HTTP_YIMEN_WHO_TROUBLE;
+            return 1;
+        }
+
+        *copy = *marks;
+        who->identity.marks = copy;
+    }
+
+    return 0;
 }
 
 
@@ -561,154 +589,4 @@ ngx_http_yimen_bearer_refuse(ngx_http_request_t *r, ngx_http_yimen_who_t *who,
 
     who->verdict = verdict;
     who->challenge = challenge;
-}
-
-
-ngx_http_yimen_tokens_t *
-ngx_http_yimen_tokens_open(ngx_log_t *log)
-{
-    ngx_http_yimen_tokens_t  *tokens;
-
-    tokens = ngx_calloc(sizeof(ngx_http_yimen_tokens_t), log);
-    if (tokens == NULL) {
-        return NULL;
-    }
-
-    tokens->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-
-    if (tokens->sha256 == NULL) {
-        ngx_free(tokens);
-        return NULL;
-    }
-
-    return tokens;
-}
-
-
-void
-ngx_http_yimen_tokens_close(ngx_http_yimen_tokens_t *tokens)
-{
-    ngx_uint_t  i;
-
-    if (tokens == NULL) {
-        return;
-    }
-
-    for (i = 0; i < NGX_HTTP_YIMEN_TOKENS; i++) {
-        if (tokens->slots[i].text != NULL) {
-            ngx_free(tokens->slots[i].text);
-        }
-    }
-
-    EVP_MD_free(tokens->sha256);
-    ngx_free(tokens);
-}
-
-
-static ngx_http_yimen_token_t *
-ngx_http_yimen_tokens_find(ngx_http_yimen_tokens_t *tokens,
-    const u_char digest[YM_SHA256_LEN])
-{
-    uint32_t                 start;
-    ngx_uint_t               i;
-    ngx_http_yimen_token_t  *slot;
-
-    ngx_memcpy(&start, digest, sizeof(start));
-
-    for (i = 0; i < NGX_HTTP_YIMEN_TOKENS_PROBE; i++) {
-        slot = &tokens->slots[(start + i) % NGX_HTTP_YIMEN_TOKENS];
-
-        if (slot->expires
-            && ngx_memcmp(slot->digest, digest, YM_SHA256_LEN) == 0)
-        {
-            return slot;
-        }
-    }
-
-    return NULL;
-}
-
-
-/* milliseconds of a NumericDate; those that decide are checked already */
-
-static int64_t
-ngx_http_yimen_tokens_date(const json_t *claims, const char *name,
-    int64_t absent)
-{
-    const json_t  *date;
-
-    date = json_object_get(claims, name);
-
-    if (!json_is_number(date)) {
-        return absent;
-    }
-
-    return (int64_t) (ngx_max(0, ngx_min(json_number_value(date),
-                                         9007199254740.0)) * 1000.0);
-}
-
-
-static void
-ngx_http_yimen_tokens_keep(ngx_http_request_t *r,
-    const u_char digest[YM_SHA256_LEN], const json_t *claims,
-    const struct ym_str *texts, ngx_uint_t roles)
-{
-    char                        *text, *p;
-    size_t                       n;
-    int64_t                      skew, nbf, iat;
-    uint32_t                     start;
-    ngx_uint_t                   i;
-    ngx_http_yimen_token_t      *slot, *best;
-    ngx_http_yimen_tokens_t     *tokens;
-    ngx_http_yimen_main_conf_t  *ymcf;
-
-    ymcf = ngx_http_get_module_main_conf(r, ngx_http_yimen_module);
-    tokens = ngx_http_yimen_worker.tokens;
-    best = NULL;
-    n = 1;
-
-    ngx_memcpy(&start, digest, sizeof(start));
-
-    for (i = 0; i < NGX_HTTP_YIMEN_TOKENS_PROBE; i++) {
-        slot = &tokens->slots[(start + i) % NGX_HTTP_YIMEN_TOKENS];
-
-        if (best == NULL || slot->used < best->used) {
-            best = slot;
-        }
-    }
-
-    for (i = 0; i < NGX_HTTP_YIMEN_T_COUNT; i++) {
-        n += texts[i].n;
-    }
-
-    text = ngx_alloc(n, r->connection->log);
-    if (text == NULL) {
-        return;
-    }
-
-    if (best->text != NULL) {
-        ngx_free(best->text);
-    }
-
-    p = text;
-
-    for (i = 0; i < NGX_HTTP_YIMEN_T_COUNT; i++) {
-        if (texts[i].n) {
-            p = (char *) ngx_cpymem(p, texts[i].p, texts[i].n);
-        }
-
-        best->len[i] = (uint16_t) texts[i].n;
-    }
-
-    skew = ymcf->auth.rules.skew_ms;
-    nbf = ngx_http_yimen_tokens_date(claims, "nbf", 0);
-    iat = ngx_http_yimen_tokens_date(claims, "iat", 0);
-
-    ngx_memcpy(best->digest, digest, YM_SHA256_LEN);
-    best->text = text;
-    best->roles = roles;
-    best->auth_time = ngx_http_yimen_tokens_date(claims, "auth_time", 0);
-    best->not_before = ngx_max(nbf, iat) - skew;
-    best->expires = ngx_http_yimen_tokens_date(claims, "exp", 0) + skew;
-    best->used = ++tokens->clock;
 }

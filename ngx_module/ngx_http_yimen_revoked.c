@@ -79,7 +79,11 @@ ngx_http_yimen_revoked_marks(const ngx_http_yimen_main_conf_t *ymcf,
     claim = json_object_get(claims, "iat");
 
     if (json_is_number(claim)) {
-        marks->issued = (int64_t) (json_number_value(claim) * 1000.0);
+
+        /* the clock that made it may be ahead of the one that revokes */
+
+        marks->issued = (int64_t) (json_number_value(claim) * 1000.0)
+                        - ymcf->auth.rules.skew_ms;
     }
 
     for (i = 0; i < YM_COUNT(names); i++) {

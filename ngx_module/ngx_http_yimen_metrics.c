@@ -132,6 +132,12 @@ ngx_http_yimen_metrics_own(ngx_http_yimen_ctx_t *ctx, ngx_uint_t up)
     ngx_http_yimen_metric(out, "yimen_token_misses_total",
                           "Tokens verified anew.", "counter",
                           (int64_t) stats->token_misses);
+    ngx_http_yimen_metric(out, "yimen_session_hits_total",
+                          "Sessions found among the remembered ones.",
+                          "counter", (int64_t) stats->session_hits);
+    ngx_http_yimen_metric(out, "yimen_session_reads_total",
+                          "Sessions read from Redis.", "counter",
+                          (int64_t) stats->session_reads);
 
     ym_buf_adds(out,
         "# HELP yimen_requests_total API requests by class of status.\n"

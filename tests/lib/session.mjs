@@ -3,6 +3,7 @@
  * the store's own function.  Independent of the code under test, so it says what the format is.
  */
 import crypto from 'node:crypto';
+import { until } from './nginx.mjs';
 
 export const COOKIE = '__Host-yimen';
 
@@ -64,8 +65,20 @@ export async function makeSession(g, person = {}, { idle = 60000, absolute = 360
 /* Ends one in Redis, as another node would. */
 export const endSession = (g, s) => g.redis.client.fcall('ym_session_end', `{s${s.shard}}`, s.digest);
 
-/* How often sessions were read from Redis so far, by all workers. */
-export async function sessionReads(g) {
-  const stats = await g.redis.client.command('INFO', 'commandstats');
-  return Number(/cmdstat_fcall:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+/* {hits, reads}: sessions that were remembered, and read from Redis, by all workers so far. */
+export async function sessionCounts(g) {
+  const text = (await g.nginx.request('GET', '/metrics')).body;
+  const n = (name) => Number(new RegExp(`^yimen_session_${name}_total (\\d+)`, 'm').exec(text)[1]);
+  return { hits: n('hits'), reads: n('reads') };
+}
+
+/* Workers hear of changes: until then nothing is remembered. */
+export async function hears(g) {
+  const s = await makeSession(g, { person: 'city:nobody', sub: 'nobody' });
+  await until('workers hear of changes', async () => {
+    const before = await sessionCounts(g);
+    for (let i = 0; i < 8; i++) await g.nginx.request('GET', '/api/v1/me', { headers: s.headers, agent: false });
+    return (await sessionCounts(g)).hits >= before.hits + 8;
+  });
+  await endSession(g, s);
 }

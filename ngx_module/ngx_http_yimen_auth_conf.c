@@ -4,6 +4,7 @@
  */
 #include "ngx_http_yimen_apps.h"
 #include "ngx_http_yimen_local.h"
+#include "ngx_http_yimen_oidc.h"
 #include "ngx_http_yimen_request.h"
 
 #include "ym_conf.h"
@@ -23,6 +24,7 @@ typedef struct {
     const char            *ring;
     const struct ym_yaml  *identity_keys;  /* ngx_http_yimen_sign.c */
     const struct ym_yaml  *session;
+    const struct ym_yaml  *providers;
     const struct ym_yaml  *local;
     const struct ym_yaml  *applications;   /* ngx_http_yimen_apps.c */
 } ngx_http_yimen_auth_fields_t;
@@ -85,6 +87,9 @@ static const struct ym_field  ngx_http_yimen_auth_table[] = {
     { "session", YM_FIELD_NODE, field(session), NULL, 0, 0, NULL,
       YM_FIELD_RELOADABLE,
       "Sessions of people; without it nobody signs in with a browser." },
+    { "providers", YM_FIELD_NODE, field(providers), NULL, 0, 0, NULL,
+      YM_FIELD_RELOADABLE,
+      "OpenID providers at which people sign in, a list." },
     { "local", YM_FIELD_NODE, field(local), NULL, 0, 0, NULL,
       YM_FIELD_RELOADABLE,
       "Accounts of this site: people who sign in with a name and a password "
@@ -174,6 +179,8 @@ ngx_http_yimen_auth_load(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf)
            != NGX_CONF_OK
         || ngx_http_yimen_auth_ring(cf, ymcf, fields.ring) != NGX_CONF_OK
         || ngx_http_yimen_auth_session(cf, ymcf, fields.session)
+           != NGX_CONF_OK
+        || ngx_http_yimen_oidc_load(cf, ymcf, fields.providers)
            != NGX_CONF_OK
         || ngx_http_yimen_local_load(cf, ymcf, fields.local) != NGX_CONF_OK
         || ngx_http_yimen_apps_load(cf, ymcf, fields.applications)

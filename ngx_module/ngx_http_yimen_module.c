@@ -7,6 +7,7 @@
 #include "ngx_http_yimen_jar.h"
 #include "ngx_http_yimen_guard.h"
 #include "ngx_http_yimen_module.h"
+#include "ngx_http_yimen_oidc.h"
 #include "ngx_http_yimen_sessions.h"
 
 
@@ -151,7 +152,11 @@ ngx_http_yimen_init_process(ngx_cycle_t *cycle)
 
     ngx_http_yimen_evidence_open(ymcf, cycle->log);
 
-    return ngx_http_yimen_fetch_open(cycle->log);
+    if (ngx_http_yimen_fetch_open(cycle->log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_yimen_oidc_open(ymcf, cycle->log);
 }
 
 
@@ -163,6 +168,7 @@ ngx_http_yimen_exit_process(ngx_cycle_t *cycle)
     w = &ngx_http_yimen_worker;
 
     ngx_http_yimen_flights_close();
+    ngx_http_yimen_oidc_close();
     ngx_http_yimen_fetch_close();
     ngx_http_yimen_redis_close(w->redis);
     ngx_http_yimen_sessions_close(w->sessions);

@@ -2,6 +2,7 @@
  * Routes.
  */
 #include "ngx_http_yimen_auth.h"
+#include "ngx_http_yimen_oidc.h"
 #include "ngx_http_yimen_route.h"
 #include "ngx_http_yimen_vault.h"
 
@@ -17,6 +18,7 @@
 #define RECORD  NGX_HTTP_YIMEN_ROUTE_RECORD
 #define BODY    NGX_HTTP_YIMEN_ROUTE_BODY
 #define FORM    NGX_HTTP_YIMEN_ROUTE_FORM
+#define PUBLIC  NGX_HTTP_YIMEN_ROUTE_PUBLIC
 #define PAGE    NGX_HTTP_YIMEN_ROUTE_PAGE
 #define OWNCHECK  NGX_HTTP_YIMEN_ROUTE_OWNCHECK
 
@@ -222,6 +224,26 @@ const ngx_http_yimen_route_t  ngx_http_yimen_routes[] = {
     { NGX_HTTP_POST, "/auth/totp", NGX_HTTP_YIMEN_ROLE_ANY, PAGE|FORM,
       ngx_http_yimen_totp_post, "changeSecondFactor",
       "One's own second factor" },
+
+    { NGX_HTTP_GET, "/auth/start/{provider}", 0, PUBLIC|PAGE,
+      ngx_http_yimen_oidc_start, "signInAtProvider",
+      "Sends the browser to an OpenID provider" },
+
+    { NGX_HTTP_GET, "/auth/callback/{provider}", 0, PUBLIC|PAGE,
+      ngx_http_yimen_oidc_callback, "finishSignIn",
+      "Where an OpenID provider sends the browser back to" },
+
+    { NGX_HTTP_POST, "/auth/callback/{provider}", 0, PUBLIC|PAGE|FORM,
+      ngx_http_yimen_oidc_form_post, "finishSignInByForm",
+      "The same with response_mode form_post" },
+
+    { NGX_HTTP_POST, "/auth/backchannel/{provider}", 0, PUBLIC|FORM,
+      ngx_http_yimen_oidc_backchannel, "backChannelLogout",
+      "Logout tokens of an OpenID provider" },
+
+    { NGX_HTTP_GET, "/auth/frontchannel/{provider}", 0, PUBLIC,
+      ngx_http_yimen_oidc_frontchannel, "frontChannelLogout",
+      "Logout by a frame of an OpenID provider" },
 
     { NGX_HTTP_GET, "/metrics", 0, NGX_HTTP_YIMEN_ROUTE_PUBLIC,
       ngx_http_yimen_metrics, "getMetrics",

@@ -6,6 +6,7 @@
  */
 #include "ngx_http_yimen_auth.h"
 #include "ngx_http_yimen_csrf.h"
+#include "ngx_http_yimen_oidc.h"
 #include "ngx_http_yimen_page.h"
 #include "ngx_http_yimen_record_json.h"
 #include "ngx_http_yimen_route.h"
@@ -30,7 +31,11 @@ static ngx_int_t ngx_http_yimen_handle_read(ngx_http_yimen_ctx_t *ctx,
     struct ym_str text, ngx_http_yimen_handle_t *ret);
 static void ngx_http_yimen_session_owned(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_session_gone(ngx_http_yimen_ctx_t *ctx);
+static void ngx_http_yimen_logout_known(ngx_http_yimen_ctx_t *ctx,
+    struct ym_str url);
 static void ngx_http_yimen_logout_done(ngx_http_yimen_ctx_t *ctx);
+static void ngx_http_yimen_logout_page(ngx_http_yimen_ctx_t *ctx,
+    struct ym_str url);
 static void ngx_http_yimen_me_session(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_me_text(struct ym_buf *out, const char *name,
     struct ym_str text);
@@ -415,6 +420,35 @@ ngx_http_yimen_session_gone(ngx_http_yimen_ctx_t *ctx)
 void
 ngx_http_yimen_logout(ngx_http_yimen_ctx_t *ctx)
 {
+    const ngx_http_yimen_login_t  *login;
+
+    login = ngx_http_yimen_session_login(ctx);
+
+    if (login == NULL) {
+        ngx_http_yimen_logout_known(ctx, YM_STR(""));
+        return;
+    }
+
+    ngx_http_yimen_oidc_logout(ctx, login, ngx_http_yimen_logout_known);
+}
+
+
+/* url: where the provider signs the person out as well; n 0: nowhere */
+
+static void
+ngx_http_yimen_logout_known(ngx_http_yimen_ctx_t *ctx, struct ym_str url)
+{
+    struct ym_str  *next;
+
+    next = ngx_palloc(ctx->request->pool, sizeof(struct ym_str));
+    if (next == NULL) {
+        ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
+        return;
+    }
+
+    *next = url;
+    ctx->work = next;
+
     ngx_http_yimen_session_end(ctx, "logout", ngx_http_yimen_logout_done);
 }
 
@@ -422,11 +456,27 @@ ngx_http_yimen_logout(ngx_http_yimen_ctx_t *ctx)
 static void
 ngx_http_yimen_logout_done(ngx_http_yimen_ctx_t *ctx)
 {
-    struct ym_str  wanted;
+    struct ym_str  wanted, *next;
+
+    next = ctx->work;
 
     if (!ngx_http_yimen_is_navigation(ctx->request)) {
-        ym_buf_adds(&ctx->out, "{\"ended\":true,\"next\":null}\n");
+        ym_buf_adds(&ctx->out, "{\"ended\":true,\"next\":");
+
+        if (next->n) {
+            ym_buf_add_json(&ctx->out, *next);
+
+        } else {
+            ym_buf_adds(&ctx->out, "null");
+        }
+
+        ym_buf_adds(&ctx->out, "}\n");
         ngx_http_yimen_answer(ctx, NGX_HTTP_OK, NULL);
+        return;
+    }
+
+    if (next->n) {
+        ngx_http_yimen_logout_page(ctx, *next);
         return;
     }
 
@@ -437,4 +487,39 @@ ngx_http_yimen_logout_done(ngx_http_yimen_ctx_t *ctx)
     }
 
     ngx_http_yimen_page_go(ctx, wanted);
+}
+
+
+/*
+ * A page that goes on by itself: browsers hold a redirect after a form against
+ * the page's form-action, which names nobody but us.
+ */
+static void
+ngx_http_yimen_logout_page(ngx_http_yimen_ctx_t *ctx, struct ym_str url)
+{
+    struct ym_buf  text;
+
+    ym_buf_init(&text, 65536);
+    ym_buf_adds(&text, "0; url=");
+    ym_buf_add(&text, url.p, url.n);
+    (void) ngx_http_yimen_answer_header(ctx, "Refresh", ym_buf_str(&text));
+
+    ym_buf_wipe(&text);
+    ym_buf_init(&text, 65536);
+    ym_buf_adds(&text, "<p>");
+    ym_buf_adds(&text, ctx->lang == YM_EN
+                       ? "You are signed out here. The sign-in service is "
+                         "told as well."
+                       : "您已在本站退出，正在通知认证服务。");
+    ym_buf_adds(&text, "</p>\n<a class=\"button\" rel=\"noreferrer\" "
+                       "href=\"");
+    ngx_http_yimen_html(&text, url);
+    ym_buf_adds(&text, "\">");
+    ym_buf_adds(&text, ctx->lang == YM_EN ? "Go on" : "继续");
+    ym_buf_adds(&text, "</a>");
+
+    ngx_http_yimen_page(ctx, NGX_HTTP_OK,
+                        ctx->lang == YM_EN ? "Signing out" : "正在退出",
+                        ym_buf_str(&text));
+    ym_buf_wipe(&text);
 }

@@ -7,6 +7,7 @@
  */
 #include "ngx_http_yimen_auth.h"
 #include "ngx_http_yimen_limit.h"
+#include "ngx_http_yimen_oidc.h"
 #include "ngx_http_yimen_session.h"
 #include "ngx_http_yimen_who.h"
 
@@ -150,6 +151,9 @@ ngx_http_yimen_who_find(ngx_http_request_t *r, ngx_http_yimen_who_t *who,
 
     if (session != NULL) {
         ngx_http_yimen_count(session_hits);
+        ngx_http_yimen_oidc_refresh(ngx_http_get_module_main_conf(r,
+                                                     ngx_http_yimen_module),
+                                    session, who->shard);
         ngx_http_yimen_who_set(who, session);
         ngx_http_yimen_session_release(session);
         return NGX_OK;
@@ -221,6 +225,9 @@ ngx_http_yimen_who_read(void *data, ngx_http_yimen_read_e outcome,
     switch (outcome) {
 
     case NGX_HTTP_YIMEN_READ_FOUND:
+        ngx_http_yimen_oidc_refresh(ngx_http_get_module_main_conf(main,
+                                                     ngx_http_yimen_module),
+                                    session, who->shard);
         ngx_http_yimen_who_set(who, session);
         break;
 

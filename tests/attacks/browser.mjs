@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A browser as far as sign-in needs one: a cookie jar, navigations that follow redirects between the
+ * gateway (a unix socket behind a public address) and real servers, forms.
+ */
+import http from 'node:http';
+import https from 'node:https';
+import { PUBLIC_URL } from '../lib/gateway.mjs';
+import { NAVIGATION } from './invariants.mjs';
+
+/* The `name="…" value="…"` of a form's inputs, and where it goes. */
+export function readForm(html, pick = 0) {
+  const decode = (s) => s.replace(/&amp;/g, '&').replace(/&quot;/g, '"').replace(/&#x([0-9a-f]+);/gi, (_, n) => String.fromCodePoint(parseInt(n, 16)))
+    .replace(/&#(\d+);/g, (_, n) => String.fromCodePoint(Number(n))).replace(/&lt;/g, '<').replace(/&gt;/g, '>');
+  const form = [...html.matchAll(/<form\b[^>]*>[\s\S]*?<\/form>/gi)][pick]?.[0] ?? '';
+  const attr = (tag, name) => { const m = new RegExp(`\\b${name}\\s*=\\s*(?:"([^"]*)"|'([^']*)'|([^\\s>]+))`, 'i').exec(tag); return m ? decode(m[1] ?? m[2] ?? m[3]) : undefined; };
+  const open = /<form\b[^>]*>/i.exec(form)?.[0] ?? '';
+  const fields = {};
+  for (const [tag] of form.matchAll(/<input\b[^>]*>/gi)) {
+    const name = attr(tag, 'name');
+    if (name) fields[name] = attr(tag, 'value') ?? '';
+  }
+  return { action: attr(open, 'action'), method: (attr(open, 'method') ?? 'get').toUpperCase(), fields };
+}
+
+export class Browser {
+  /* nginx: an Nginx; another node can be chosen per call */
+  constructor(nginx, { origin = PUBLIC_URL } = {}) {
+    this.nginx = nginx;
+    this.origin = origin;
+    this.jars = new Map();
+  }
+
+  jar(origin) {
+    if (!this.jars.has(origin)) this.jars.set(origin, new Map());
+    return this.jars.get(origin);
+  }
+
+  get cookies() { return this.jar(this.origin); }
+
+  session() { return this.cookies.get('__Host-yimen') ?? this.cookies.get('yimen'); }
+
+  flows() { return [...this.cookies.keys()].filter((k) => /^(__Host-)?yimen-flow-/.test(k)); }
+
+  keep(origin, lines = []) {
+    const jar = this.jar(origin);
+    for (const line of [].concat(lines ?? [])) {
+      const [pair, ...attributes] = line.split(';').map((s) => s.trim());
+      const at = pair.indexOf('=');
+      const name = pair.slice(0, at), value = pair.slice(at + 1);
+      const gone = attributes.some((a) => /^max-age=0$/i.test(a) || (/^expires=/i.test(a) && Date.parse(a.slice(8)) < Date.now()));
+      if (gone) jar.delete(name); else jar.set(name, value);
+    }
+  }
+
+  header(origin) { return [...this.jar(origin)].map(([k, v]) => `${k}=${v}`).join('; '); }
+
+  /* One request, no redirect followed. */
+  async ask(method, url, { headers = {}, form, body, navigation = true, cookies = true, nginx = this.nginx } = {}) {
+    const u = new URL(url, this.origin);
+    const h = { ...(navigation ? NAVIGATION : {}), ...headers };
+    if (cookies && this.jar(u.origin).size) h.cookie = this.header(u.origin);
+    let payload = body;
+    if (form) {
+      payload = new URLSearchParams(form).toString();
+      h['content-type'] ??= 'application/x-www-form-urlencoded';
+    }
+    const r = u.origin === this.origin
+      ? await nginx.request(method, u.pathname + u.search, { headers: { host: u.host, ...h }, body: payload })
+      : await this.outside(method, u, h, payload);
+    if (cookies) this.keep(u.origin, r.headers['set-cookie']);
+    r.url = u.href;
+    return r;
+  }
+
+  outside(method, u, headers, payload) {
+    return new Promise((done, fail) => {
+      const h = { ...headers };
+      if (payload !== undefined) h['content-length'] = Buffer.byteLength(payload);
+      const req = (u.protocol === 'https:' ? https : http).request(u, { method, headers: h, rejectUnauthorized: false }, (res) => {
+        const parts = [];
+        res.on('data', (d) => parts.push(d));
+        res.on('end', () => done({ status: res.statusCode, headers: res.headers, body: Buffer.concat(parts).toString('utf8') }));
+      });
+      req.on('error', fail);
+      req.end(payload);
+    });
+  }
+
+  get(url, options) { return this.ask('GET', url, options); }
+
+  /* Follows redirects until stop(url) or an answer that is none; the last answer, `trail` of places. */
+  async follow(r, { stop = () => false, max = 15, nginx } = {}) {
+    const trail = [r.url];
+    while ([301, 302, 303, 307].includes(r.status) && trail.length < max) {
+      const next = new URL(r.headers.location, r.url).href;
+      if (stop(next)) { r.next = next; break; }
+      r = await this.ask('GET', next, { nginx });
+      trail.push(r.url);
+    }
+    r.trail = trail;
+    return r;
+  }
+
+  /* Starts a sign-in and comes back with the callback's address, not opened yet. */
+  async toCallback(provider = 'city', rd = '/', options = {}) {
+    const r = await this.get(`/auth/start/${provider}?rd=${encodeURIComponent(rd)}`, options);
+    if (r.status !== 303) return { start: r };
+    const last = await this.follow(r, { stop: (url) => url.startsWith(`${this.origin}/auth/callback/`), ...options });
+    return { start: r, callback: last.next, last };
+  }
+
+  /* The whole sign-in at a provider that asks nothing. The answer of the callback. */
+  async signIn(provider = 'city', rd = '/', options = {}) {
+    const { start, callback } = await this.toCallback(provider, rd, options);
+    return callback ? this.get(callback, options) : start;
+  }
+
+  /* Who one is here: the status and, when 200, the person. */
+  async me(options = {}) {
+    const r = await this.ask('GET', '/api/v1/me', { navigation: false, ...options });
+    return { status: r.status, ...(r.json ?? {}) };
+  }
+}

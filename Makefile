@@ -32,11 +32,12 @@ FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 FUZZ_SECONDS ?= 60
 
-.PHONY: all help module unit fuzz lint format asan crash bench docs clean test
+.PHONY: all help portal module unit fuzz lint format asan crash bench docs clean test
 all: $(BUILD)/yimen $(BUILD)/yimen-dispatcher module
 
 help:
 	@echo "make            build everything into $(BUILD)/"
+	@echo "make portal     build the portal into $(BUILD)/portal"
 	@echo "make unit       unit tests of core and adapters (cmocka)"
 	@echo "make asan       the same under AddressSanitizer and UBSan"
 	@echo "make fuzz       every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) seconds"
@@ -127,6 +128,9 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libym_adapters.a $(BUILD)/libym_core.
 
 bench: all
 	@scripts/bench
+
+portal:
+	@scripts/build-portal $(abspath $(BUILD)/portal)
 
 docs: $(BUILD)/yimen
 	@scripts/docs $(BUILD)/yimen

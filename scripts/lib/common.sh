@@ -22,7 +22,8 @@ if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
   packages_lab="$packages_lab nodejs npm"
 fi
 packages_test="clang libcmocka-dev pmccabe codespell shellcheck git
-  postgresql odbc-postgresql vsftpd libtest-json-schema-acceptance-perl dpkg-dev procps curl valgrind"
+  postgresql odbc-postgresql vsftpd libtest-json-schema-acceptance-perl dpkg-dev procps curl valgrind
+  chromium fonts-noto-cjk"
 
 # clang's runtime carries its version.
 if [ "$(. /etc/os-release && echo "${VERSION_ID%%.*}")" = 12 ]; then

@@ -42,7 +42,10 @@ for (const [id, d] of Object.entries(record.deliveries)) {
   const number = d.number ?? (d.state === 'handoff' ? '(copy card for a person)' : d.problem?.message ?? '');
   console.log(`${well ? ' ✓ ' : ' ✗ '}${pad(id, 18)}${pad(titles[id] ?? '', 30)}${pad(d.state, 12)}${pad(String(d.attempts), 7)}${number}`);
 }
+const people = Object.entries(stack.accounts ?? {}).map(([role, a]) => `         ${pad(role, 12)}${pad(a.login, 18)}${a.password}`).join('\n');
 console.log(`
+Portal   ${stack.base_url}/        sign in with one of
+${people}
 API      ${stack.base_url}/api/v1/records/${record.id}
 OpenAPI  ${stack.base_url}/api/v1/openapi.json
 Lab      ${stack.lab_url}/systems        what each simulated platform holds

@@ -2,6 +2,7 @@
 // Starts and stops one stack; see scripts/stack. Every process is remembered by pid in stack.json
 // and stopped by pid; nothing listens outside loopback.
 import { spawn, execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -10,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const top = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const ROLES = ['staff', 'supervisor', 'operator', 'auditor', 'admin'];
+const NAMES = { staff: '演示调解员', supervisor: '演示主管', operator: '演示运维', auditor: '演示审计员', admin: '演示管理员' };
 const PARTS = ['redis', 'lab', 'nginx', 'dispatcher'];
 
 function options(argv) {
@@ -158,16 +160,23 @@ function writeSites(s, lab) {
 
 function writeConfig(s) {
   run(s, 'yimen', 'keys', 'new', join(s.dir, 'keys'));
+  run(s, 'yimen', 'keys', 'ring', join(s.dir, 'keys/ring.json'));
   const text = yaml({
     redis: `unix:${s.redis_socket}`, shards: '2',
     types_dir: join(top, 'config/types'), codes_dir: join(top, 'config/codes'), crosswalks_dir: join(top, 'config/crosswalks'),
     systems_dir: s.adapters ?? join(top, 'adapters/systems'), sites_dir: join(s.dir, 'conf/systems'), state_dir: join(s.dir, 'state'),
-    auth: { jwks: join(s.dir, 'keys/jwks.json'), issuer: 'https://yimen.test', audience: 'yimen', algorithms: ['ES256'] },
+    auth: {
+      jwks: join(s.dir, 'keys/jwks.json'), issuer: 'https://yimen.test', audience: 'yimen', algorithms: ['ES256'],
+      public_url: s.base_url, ring: `file:${join(s.dir, 'keys/ring.json')}`,
+      session: { idle: '30m', absolute: '12h' }, local: { enabled: 'true' },
+    },
   });
   writeFileSync(s.config, text.replace(/^\n/, ''));
 }
 
 function nginxConf(s) {
+  const files = join(s.build, 'portal');
+  const portal = existsSync(join(files, 'index.html')) ? `        root ${files};\n        include ${join(top, 'config/snippets/portal.conf')};\n` : '';
   const user = process.getuid() === 0 ? 'user root;\n' : '';
   return `${user}load_module ${join(s.build, 'nginx/ngx_http_yimen_module.so')};
 worker_processes ${s.workers ?? 2};
@@ -175,6 +184,7 @@ pid ${join(s.dir, 'nginx.pid')};
 error_log ${join(s.dir, 'log/nginx-error.log')} notice;
 events { worker_connections 1024; }
 http {
+    include /etc/nginx/mime.types;
     access_log off;
     client_body_temp_path ${join(s.dir, 'nginx/body')};
     proxy_temp_path ${join(s.dir, 'nginx/proxy')};
@@ -185,9 +195,21 @@ http {
     server {
         listen 127.0.0.1:${s.port};
         include ${join(top, 'config/snippets/api.conf')};
-    }
+        include ${join(top, 'config/snippets/door.conf')};
+${portal}    }
 }
 `;
+}
+
+/* One person of each role, with a password of this stack alone. */
+function makePeople(s) {
+  s.accounts = {};
+  for (const role of ROLES) {
+    const password = randomBytes(9).toString('base64url');
+    execFileSync(join(s.build, 'yimen'), ['user', 'add', `demo-${role}`, '--roles', role, '--name', NAMES[role], '--area', '330106',
+      '--org', 'demo-committee', '--config', s.config], { input: `${password}\n`, stdio: ['pipe', 'ignore', 'pipe'], cwd: top });
+    s.accounts[role] = { login: `demo-${role}`, password };
+  }
 }
 
 async function up(o) {
@@ -207,6 +229,7 @@ async function up(o) {
     [s.pids.redis, s.pids.lab] = await Promise.all([parts.redis(s), parts.lab(s)]);
     save();
     run(s, 'yimen', 'store', 'load', '--config', s.config);
+    makePeople(s);
     s.pids.nginx = await parts.nginx(s);
     s.pids.dispatcher = await parts.dispatcher(s);
     for (const role of ROLES) {

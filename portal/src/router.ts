@@ -12,6 +12,7 @@ export const router = createRouter({
     { path: '/records/:id', name: 'record', component: () => import('@/records/RecordPage.vue') },
     { path: '/records/:id/edit', name: 'edit', component: () => import('@/records/EditPage.vue') },
     { path: '/records/:id/print', name: 'print', component: () => import('@/records/PrintPage.vue') },
+    { path: '/sessions', name: 'sessions', component: () => import('@/account/SessionsPage.vue') },
     {
       path: '/console',
       component: () => import('@/console/ConsolePage.vue'),
@@ -19,6 +20,7 @@ export const router = createRouter({
         { path: '', name: 'systems', component: () => import('@/console/SystemsPage.vue') },
         { path: 'deliveries', name: 'deliveries', component: () => import('@/console/DeliveriesPage.vue') },
         { path: 'reports', name: 'reports', component: () => import('@/console/ReportsPage.vue') },
+        { path: 'users', name: 'users', component: () => import('@/console/UsersPage.vue') },
         { path: 'audit', name: 'audit', component: () => import('@/console/AuditPage.vue') },
       ],
     },

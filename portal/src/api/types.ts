@@ -76,7 +76,7 @@ export interface SystemStatus {
   takes: string[];
   verified: string;
   health: string;
-  paused: { by?: string; at?: string; reason?: string } | null;
+  paused: { by?: string; at?: string; why?: string } | null;
   breaker: string;
   until: string | null;
   last_ok: string | null;

@@ -2,7 +2,7 @@
 export default {
   app: { name: 'Yimen', slogan: 'Sign in once, file once, delivered everywhere' },
   nav: { home: 'Home', records: 'My records', file: 'File', console: 'Operations', skip: 'Skip to content', menu: 'Menu', main: 'Main navigation' },
-  who: { signIn: 'Sign in', signOut: 'Sign out', expired: 'Your session has ended, please sign in again. Your draft is kept on this device.', password: 'Change password', sessions: 'My sessions' },
+  who: { signIn: 'Sign in', signOut: 'Sign out', expired: 'Your session has ended, please sign in again. Your draft is kept on this device.', password: 'Change password', sessions: 'My sessions', mine: 'Me', here: 'this one', endOthers: 'End the others', second: 'Second step' },
   settings: { care: 'Care mode', language: 'Language', chinese: '中文', english: 'English' },
   state: {
     queued: 'Waiting', sending: 'Sending', delivered: 'Delivered', retrying: 'Retrying later', held: 'On hold',

@@ -14,4 +14,7 @@ export default {
   burden: 'Typing saved', burdenText: '{records} records filed, {deliveries} delivered. About {typed} fields typed in place of {delivered}: {saved} saved.',
   burdenHow: 'Estimated from the field tables: each delivery counts the fields its system takes, each record the union over its targets.',
   session: 'Session', device: 'Device', signedIn: 'Signed in', seen: 'Last used', end: 'End', endAll: 'End all',
+  users: 'Local accounts', addUser: 'New account', login: 'Login', fullName: 'Name', roles: 'Roles', org: 'Organisation', area: 'Area', active: 'active', noPassword: 'no password yet', twoSteps: 'second step',
+  role: { staff: 'staff', supervisor: 'supervisor', operator: 'operator', auditor: 'auditor', admin: 'administrator' },
+  resetLink: 'Link to set a password', linkHelp: 'Give this link to the person. It works once, within 15 minutes.', enable: 'Enable', disable: 'Disable',
 };

@@ -2,7 +2,7 @@
 export default {
   app: { name: '一门', slogan: '一次登录,一次填报,处处送达' },
   nav: { home: '首页', records: '我的记录', file: '填报', console: '运维', skip: '跳到正文', menu: '菜单', main: '主导航' },
-  who: { signIn: '登录', signOut: '退出登录', expired: '登录已过期,请重新登录。草稿已保存在本机。', password: '修改密码', sessions: '我的登录' },
+  who: { signIn: '登录', signOut: '退出登录', expired: '登录已过期,请重新登录。草稿已保存在本机。', password: '修改密码', sessions: '我的登录', mine: '我的', here: '当前登录', endOthers: '结束其他登录', second: '两步验证' },
   settings: { care: '关怀模式', language: '语言', chinese: '中文', english: 'English' },
   state: {
     queued: '等待发送', sending: '正在发送', delivered: '已送达', retrying: '稍后重试', held: '暂缓发送',

@@ -14,4 +14,7 @@ export default {
   burden: '减负测算', burdenText: '填报 {records} 条记录,送达 {deliveries} 次。约录入 {typed} 项,代替逐系统录入 {delivered} 项,少录 {saved} 项。',
   burdenHow: '按字段表推算:每次送达按该系统取用的字段数计,每条记录按所有目标系统字段的并集计。',
   session: '登录', device: '设备', signedIn: '登录时间', seen: '最近使用', end: '结束', endAll: '结束全部',
+  users: '本地账户', addUser: '新建账户', login: '登录名', fullName: '姓名', roles: '角色', org: '单位', area: '区划', active: '正常', noPassword: '未设密码', twoSteps: '两步验证',
+  role: { staff: '调解员', supervisor: '主管', operator: '运维', auditor: '审计', admin: '管理员' },
+  resetLink: '设置密码链接', linkHelp: '请把此链接交给本人。15 分钟内有效,只能使用一次。', enable: '启用', disable: '停用',
 };

@@ -2,7 +2,7 @@
  * The store's contract, part local accounts and attempts: see ym_store.h for how calls and replies
  * look. All accounts live on shard 0. Digests are those of ym_ring_digest(): 64 hex digits.
  *
- *   {s0}:ac:<id>                 hash: v version, d disabled, b sealed account, n digests of its
+ *   {s0}:ac:<id>                 hash: r version, d disabled, v sealed account, n digests of its
  *                                names, c created ms, t last one-time step taken
  *   {s0}:an:<digest of name>     id
  *   {s0}:al                      sorted set of ids

@@ -19,7 +19,7 @@ end
 -- Accounts ------------------------------------------------------------------------------------------
 
 local function account(p, id)
-    local h = call('HMGET', p .. ':ac:' .. id, 'v', 'd', 'b', 'c')
+    local h = call('HMGET', p .. ':ac:' .. id, 'r', 'd', 'v', 'c')
     return h[1] and { id, h[1], h[2], h[3], h[4] } or nil
 end
 
@@ -48,7 +48,7 @@ local function account_put(p, a)
     if not sealed or sealed == '' or #a ~= 5 + n then
         fail('bad account')
     end
-    local have = tonumber(call('HGET', p .. ':ac:' .. id, 'v') or 0)
+    local have = tonumber(call('HGET', p .. ':ac:' .. id, 'r') or 0)
     if have ~= expected then
         return { 'stale', text(have) }
     end
@@ -66,7 +66,7 @@ local function account_put(p, a)
         call('SET', p .. ':an:' .. a[5 + i], id)
         list[i] = a[5 + i]
     end
-    call('HSET', p .. ':ac:' .. id, 'v', text(have + 1), 'd', disabled, 'b', sealed, 'n',
+    call('HSET', p .. ':ac:' .. id, 'r', text(have + 1), 'd', disabled, 'v', sealed, 'n',
         table.concat(list, ' '))
     if have == 0 then
         call('HSET', p .. ':ac:' .. id, 'c', text(wall()))

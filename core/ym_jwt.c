@@ -668,6 +668,29 @@ ym_status ym_jwt_header(struct ym_str token, json_t **ret)
     return *ret != NULL ? YM_OK : YM_EAUTH;
 }
 
+ym_status ym_jwt_claims(struct ym_str token, json_t **ret)
+{
+    struct parts parts;
+    if (token.n > YM_JWT_BYTES || !split(token, &parts)) {
+        return YM_EAUTH;
+    }
+    *ret = segment_json(parts.payload);
+    return *ret != NULL ? YM_OK : YM_EAUTH;
+}
+
+bool ym_jwt_says(struct ym_str token, const char *issuer, const char *audience)
+{
+    json_t *claims = NULL;
+    if (ym_jwt_claims(token, &claims) != YM_OK) {
+        return false;
+    }
+    const char *iss = ym_json_str(claims, "iss");
+    bool says = iss != NULL && issuer != NULL && strcmp(iss, issuer) == 0 && audience != NULL &&
+                audience_holds(json_object_get(claims, "aud"), audience);
+    json_decref(claims);
+    return says;
+}
+
 ym_status ym_jwt_verify(struct ym_str token, const struct ym_jwks *keys,
                         const struct ym_jwt_rules *rules, int64_t now_ms, json_t **ret_claims,
                         struct ym_err *err)

@@ -36,6 +36,13 @@ struct ym_jwt_rules {
  * new reference.
  */
 ym_status ym_jwt_header(struct ym_str token, json_t **ret);
+ym_status ym_jwt_claims(struct ym_str token, json_t **ret); /* the same of its claims */
+
+/*
+ * Whether a token says that it was made by issuer for audience, nothing of it verified: to keep it
+ * from others, never to let anybody in.
+ */
+bool ym_jwt_says(struct ym_str token, const char *issuer, const char *audience);
 
 /* True when the set has a key of that name. */
 bool ym_jwks_has(const struct ym_jwks *keys, const char *kid);

@@ -240,6 +240,18 @@ ngx_http_yimen_inject_name(ngx_conf_t *cf, const ngx_str_t *name)
         }
     }
 
+    /* a client's own are read before they are replaced, where they are */
+
+    if ((name->len == sizeof("Authorization") - 1
+         && ngx_strncasecmp(name->data, (u_char *) "Authorization", name->len)
+            == 0)
+        || (name->len == sizeof("Cookie") - 1
+            && ngx_strncasecmp(name->data, (u_char *) "Cookie", name->len)
+               == 0))
+    {
+        return NGX_OK;
+    }
+
     folded = ngx_pnalloc(cf->pool, name->len);
     if (folded == NULL) {
         return NGX_ERROR;

@@ -126,6 +126,10 @@ ngx_http_yimen_refuse_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_buf_t    *b;
     ngx_chain_t   out;
 
+    /* no "100 Continue" for a body that nobody wants */
+
+    r->expect_tested = 1;
+
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
         return rc;

@@ -4,9 +4,6 @@
 #include "ngx_http_yimen_auth.h"
 #include "ngx_http_yimen_body.h"
 #include "ngx_http_yimen_csrf.h"
-#include "ngx_http_yimen_guard.h"
-#include "ngx_http_yimen_limit.h"
-#include "ngx_http_yimen_page.h"
 #include "ngx_http_yimen_route.h"
 
 #include "ym_id.h"
@@ -15,19 +12,9 @@
 
 static ngx_http_yimen_ctx_t *ngx_http_yimen_ctx_open(ngx_http_request_t *r);
 static void ngx_http_yimen_ctx_close(void *data);
-static void ngx_http_yimen_request_asked(ngx_http_request_t *r);
-static ngx_int_t ngx_http_yimen_request_judge(ngx_http_yimen_ctx_t *ctx,
-    const ngx_http_yimen_who_t *who);
-static void ngx_http_yimen_request_nobody(ngx_http_yimen_ctx_t *ctx);
-static void ngx_http_yimen_request_token(ngx_http_yimen_ctx_t *ctx,
-    const ngx_http_yimen_who_t *who);
-static void ngx_http_yimen_request_busy(ngx_http_yimen_ctx_t *ctx,
-    ngx_uint_t after);
-static void ngx_http_yimen_request_known(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_request_run(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_no_route(ngx_http_yimen_ctx_t *ctx,
     ngx_uint_t allowed);
-static ngx_uint_t ngx_http_yimen_allowed(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_call_done(void *data, redisReply **reply,
     ngx_http_yimen_redis_e why);
 static void ngx_http_yimen_calls_end(ngx_http_yimen_ctx_t *ctx);
@@ -48,11 +35,9 @@ typedef struct {
 ngx_int_t
 ngx_http_yimen_request_handler(ngx_http_request_t *r)
 {
-    ngx_int_t              rc;
     ngx_uint_t             allowed;
     struct ym_str          path;
     ngx_http_yimen_ctx_t  *ctx;
-    ngx_http_yimen_who_t  *who;
 
     ctx = ngx_http_yimen_ctx_open(r);
     if (ctx == NULL) {
@@ -75,167 +60,18 @@ ngx_http_yimen_request_handler(ngx_http_request_t *r)
     }
 
     if (ctx->route->flags & NGX_HTTP_YIMEN_ROUTE_PUBLIC) {
-        ngx_http_yimen_request_known(ctx);
-        return NGX_DONE;
-    }
+        ngx_http_yimen_request_admitted(ctx);
 
-    who = ngx_http_yimen_who_get(r, 1);
-    rc = (who != NULL) ? ngx_http_yimen_who_find(r, who,
-                                                 ngx_http_yimen_request_asked)
-                       : NGX_ERROR;
-
-    if (rc == NGX_OK) {
-        ngx_http_yimen_request_asked(r);
-
-    } else if (rc == NGX_ERROR) {
-        ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
+    } else {
+        ngx_http_yimen_admit(ctx);
     }
 
     return NGX_DONE;
 }
 
 
-/* it is known who calls, or that nobody is known */
-
-static void
-ngx_http_yimen_request_asked(ngx_http_request_t *r)
-{
-    ngx_uint_t             after;
-    ngx_http_yimen_ctx_t  *ctx;
-    ngx_http_yimen_who_t  *who;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_yimen_module);
-    who = ngx_http_yimen_who_get(r, 0);
-
-    if (ngx_http_yimen_request_judge(ctx, who) != NGX_OK) {
-        return;
-    }
-
-    if (ngx_http_yimen_limit(r, &ctx->who, &after) != NGX_OK) {
-        ngx_http_yimen_request_busy(ctx, after);
-        return;
-    }
-
-    if (ctx->who.method != NGX_HTTP_YIMEN_BY_NOTHING && ctx->route->roles
-        && !ngx_http_yimen_allowed(ctx))
-    {
-        ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_FORBIDDEN,
-                               "您的角色不能进行此操作",
-                               "Your role does not allow this");
-        return;
-    }
-
-    if (ngx_http_yimen_csrf_headers(ctx) != NGX_OK) {
-        return;
-    }
-
-    ngx_http_yimen_request_known(ctx);
-}
-
-
-/* NGX_OK: goes on, with ctx->who when somebody is known */
-
-static ngx_int_t
-ngx_http_yimen_request_judge(ngx_http_yimen_ctx_t *ctx,
-    const ngx_http_yimen_who_t *who)
-{
-    ngx_uint_t  optional;
-
-    optional = ctx->route->flags & NGX_HTTP_YIMEN_ROUTE_OPTIONAL;
-
-    switch (who->verdict) {
-
-    case NGX_HTTP_YIMEN_WHO_KNOWN:
-        ctx->who = who->identity;
-        return NGX_OK;
-
-    case NGX_HTTP_YIMEN_WHO_NOBODY:
-        if (optional) {
-            return NGX_OK;
-        }
-
-        ngx_http_yimen_request_nobody(ctx);
-        break;
-
-    case NGX_HTTP_YIMEN_WHO_BAD_TOKEN:
-        ngx_http_yimen_request_token(ctx, who);
-        break;
-
-    case NGX_HTTP_YIMEN_WHO_BUSY:
-        ngx_http_yimen_request_busy(ctx, who->after);
-        break;
-
-    case NGX_HTTP_YIMEN_WHO_BAD_REQUEST:
-        ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_BAD_REQUEST,
-                               "凭证只能放在 Authorization 请求头中",
-                               "A token belongs into the Authorization "
-                               "header only");
-        break;
-
-    default:
-        if (optional && ctx->route->method == NGX_HTTP_GET) {
-            return NGX_OK;
-        }
-
-        ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_UNAVAILABLE, NULL, NULL);
-        break;
-    }
-
-    return NGX_ERROR;
-}
-
-
-static void
-ngx_http_yimen_request_nobody(ngx_http_yimen_ctx_t *ctx)
-{
-    ngx_str_t  place;
-
-    if ((ctx->route->flags & NGX_HTTP_YIMEN_ROUTE_PAGE)
-        && ngx_http_yimen_worker.sessions != NULL
-        && ngx_http_yimen_is_navigation(ctx->request))
-    {
-        if (ngx_http_yimen_guard_place(ctx->request, &place) != NGX_OK) {
-            ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
-            return;
-        }
-
-        ngx_http_yimen_page_go(ctx, (struct ym_str){ (char *) place.data,
-                                                     place.len });
-        return;
-    }
-
-    (void) ngx_http_yimen_answer_header(ctx, "WWW-Authenticate",
-                                        YM_STR("Bearer realm=\"yimen\""));
-    ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_UNAUTHORIZED, NULL, NULL);
-}
-
-
-static void
-ngx_http_yimen_request_token(ngx_http_yimen_ctx_t *ctx,
-    const ngx_http_yimen_who_t *who)
-{
-    (void) ngx_http_yimen_answer_header(ctx, "WWW-Authenticate",
-                                        ym_str_of(who->challenge));
-    ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_BAD_TOKEN, NULL, NULL);
-}
-
-
-static void
-ngx_http_yimen_request_busy(ngx_http_yimen_ctx_t *ctx, ngx_uint_t after)
-{
-    u_char  text[NGX_INT_T_LEN], *last;
-
-    last = ngx_sprintf(text, "%ui", after);
-
-    (void) ngx_http_yimen_answer_header(ctx, "Retry-After",
-                                        (struct ym_str){ (char *) text,
-                                                     (size_t) (last - text) });
-    ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_TOO_MANY, NULL, NULL);
-}
-
-
-static void
-ngx_http_yimen_request_known(ngx_http_yimen_ctx_t *ctx)
+void
+ngx_http_yimen_request_admitted(ngx_http_yimen_ctx_t *ctx)
 {
     if ((ctx->route->flags & NGX_HTTP_YIMEN_ROUTE_RECORD)
         && !ym_id_valid(ctx->params[0]))
@@ -258,14 +94,6 @@ ngx_http_yimen_request_run(ngx_http_yimen_ctx_t *ctx)
     if (ngx_http_yimen_csrf_form(ctx) == NGX_OK) {
         ctx->route->handler(ctx);
     }
-}
-
-
-static ngx_uint_t
-ngx_http_yimen_allowed(ngx_http_yimen_ctx_t *ctx)
-{
-    return ctx->route->roles == NGX_HTTP_YIMEN_ROLE_ANY
-           || (ctx->route->roles & ctx->who.roles);
 }
 
 
@@ -807,8 +635,10 @@ ngx_http_yimen_answer(ngx_http_yimen_ctx_t *ctx, ngx_uint_t status,
 
     /*
      * A body that was not read must not be taken for the next request of this
-     * connection.
+     * connection, and need not be sent by a client that asks first.
      */
+
+    r->expect_tested = 1;
 
     if (ngx_http_discard_request_body(r) != NGX_OK) {
         r->keepalive = 0;

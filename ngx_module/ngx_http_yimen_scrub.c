@@ -26,6 +26,7 @@ typedef struct {
 
 typedef struct {
     ngx_http_yimen_front_state_t  *state;
+    unsigned                       bearer:1;    /* is for us alone */
     unsigned                       failed:1;
 } ngx_http_yimen_outgoing_t;
 
@@ -42,6 +43,7 @@ static ngx_uint_t ngx_http_yimen_scrub_socket(ngx_http_request_t *r,
     ngx_http_yimen_front_loc_conf_t *flcf);
 static void ngx_http_yimen_scrub_connection(ngx_http_request_t *r,
     ngx_uint_t upgrade);
+static ngx_uint_t ngx_http_yimen_outgoing_ours(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_yimen_outgoing_cookies(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_yimen_outgoing_judge(ngx_http_request_t *r,
     ngx_table_elt_t *copy, void *data);
@@ -271,16 +273,28 @@ ngx_http_yimen_scrub_judge(ngx_http_request_t *r, ngx_table_elt_t *copy,
     void *data)
 {
     size_t                   len;
-    u_char                   folded[NGX_HTTP_YIMEN_NAME_BYTES];
+    u_char                  *folded, room[NGX_HTTP_YIMEN_NAME_BYTES];
     ngx_http_yimen_scrub_t  *scrub = data;
 
     len = ngx_min(copy->key.len, NGX_HTTP_YIMEN_NAME_BYTES);
+    folded = room;
+
+    (void) ngx_http_yimen_fold(copy->key.data, len, folded);
+
+    /* what is no letter at an end may be dropped by whoever reads it */
+
+    while (len && folded[len - 1] == '-') {
+        len--;
+    }
+
+    while (len && *folded == '-') {
+        folded++;
+        len--;
+    }
 
     if (len < 3) {
         return 0;
     }
-
-    (void) ngx_http_yimen_fold(copy->key.data, len, folded);
 
     if (len == sizeof("upgrade") - 1
         && ngx_memcmp(folded, "upgrade", len) == 0)
@@ -405,12 +419,14 @@ ngx_http_yimen_scrub_connection(ngx_http_request_t *r, ngx_uint_t upgrade)
 ngx_int_t
 ngx_http_yimen_scrub_outgoing(ngx_http_request_t *r)
 {
+    ngx_uint_t                     bearer;
     ngx_http_yimen_outgoing_t      out;
     ngx_http_yimen_front_state_t  *state;
 
     state = ngx_http_yimen_front_state(r, 0);
+    bearer = (state != NULL && state->bearer) || ngx_http_yimen_outgoing_ours(r);
 
-    if (!(state != NULL && (state->pending.nelts || state->bearer))
+    if (!bearer && !(state != NULL && state->pending.nelts)
         && !ngx_http_yimen_outgoing_cookies(r))
     {
         return NGX_OK;
@@ -429,6 +445,7 @@ ngx_http_yimen_scrub_outgoing(ngx_http_request_t *r)
     }
 
     out.state = state;
+    out.bearer = (bearer != 0);
     out.failed = 0;
 
     if (ngx_http_yimen_headers_rebuild(r, ngx_http_yimen_outgoing_judge, &out,
@@ -440,6 +457,41 @@ ngx_http_yimen_scrub_outgoing(ngx_http_request_t *r)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * A token that opens the gateway is no application's business, not even where
+ * nobody asks who it is: who had it could be that person.
+ */
+static ngx_uint_t
+ngx_http_yimen_outgoing_ours(ngx_http_request_t *r)
+{
+    u_char                      *p, *last;
+    ngx_table_elt_t             *h;
+    ngx_http_yimen_main_conf_t  *ymcf;
+
+    h = r->headers_in.authorization;
+
+    if (h == NULL || h->value.len < sizeof("Bearer ") - 1
+        || ngx_strncasecmp(h->value.data, (u_char *) "Bearer ",
+                           sizeof("Bearer ") - 1)
+           != 0)
+    {
+        return 0;
+    }
+
+    p = h->value.data + sizeof("Bearer ") - 1;
+    last = h->value.data + h->value.len;
+
+    while (p < last && *p == ' ') {
+        p++;
+    }
+
+    ymcf = ngx_http_get_module_main_conf(r, ngx_http_yimen_module);
+
+    return ym_jwt_says((struct ym_str){ (char *) p, (size_t) (last - p) },
+                       ymcf->auth.rules.issuer, ymcf->auth.rules.audience);
 }
 
 
@@ -503,7 +555,7 @@ ngx_http_yimen_outgoing_judge(ngx_http_request_t *r, ngx_table_elt_t *copy,
         return gone;
     }
 
-    if (out->state->bearer
+    if (out->bearer
         && len == sizeof("authorization") - 1
         && ngx_strncasecmp(copy->key.data, (u_char *) "authorization", len)
            == 0)

@@ -266,7 +266,7 @@ ngx_http_yimen_app_offers(ngx_http_request_t *r,
     ym_buf_init(&where, 4096);
 
     if ((row->offers & ENTER) && app->password == NULL) {
-        ym_buf_adds(&where, NGX_HTTP_YIMEN_VAULT_PAGE "?system=");
+        ym_buf_adds(&where, NGX_HTTP_YIMEN_VAULT_PAGE);
         ym_buf_add_uri(&where, ym_str_of(app->id));
         ngx_http_yimen_app_link(out, ym_buf_str(&where),
                                 lang == YM_EN ? "Enter the account"

@@ -15,6 +15,9 @@ typedef struct {
     const struct ym_yaml  *title;
     const struct ym_yaml  *form;
     const struct ym_yaml  *service;
+    const char            *path;
+    const struct ym_yaml  *roles;
+    const struct ym_yaml  *areas;
 } ngx_http_yimen_app_fields_t;
 
 typedef struct {
@@ -31,6 +34,8 @@ static char *ngx_http_yimen_apps_resolve(ngx_conf_t *cf,
 static void ngx_http_yimen_app_load(ngx_conf_t *cf,
     ngx_http_yimen_main_conf_t *ymcf, const struct ym_yaml *map,
     ngx_http_yimen_app_t *app, struct ym_diag *d);
+static void ngx_http_yimen_app_path(ngx_conf_t *cf, const struct ym_yaml *map,
+    const char *path, ngx_http_yimen_app_t *app, struct ym_diag *d);
 static void ngx_http_yimen_app_service(ngx_conf_t *cf,
     ngx_http_yimen_main_conf_t *ymcf, const struct ym_yaml *map,
     ngx_http_yimen_app_t *app, struct ym_diag *d);
@@ -50,6 +55,16 @@ static const struct ym_field  ngx_http_yimen_app_table[] = {
       YM_FIELD_RELOADABLE,
       "One account for everybody: { login:, password: \"file:…\" }. Without "
       "it each person enters his own." },
+    { "path", YM_FIELD_STRING, field(path), NULL, 2, 200, NULL,
+      YM_FIELD_RELOADABLE,
+      "Where the portal opens it; left out: /apps/<name>/." },
+    { "roles", YM_FIELD_NODE, field(roles), NULL, 0, 0, NULL,
+      YM_FIELD_RELOADABLE,
+      "Whom the portal shows it: [staff, supervisor]; left out: everybody. "
+      "What a location lets through is said by yimen_require." },
+    { "areas", YM_FIELD_NODE, field(areas), NULL, 0, 0, NULL,
+      YM_FIELD_RELOADABLE,
+      "The same by area: [330106]; left out: everywhere." },
     { NULL, YM_FIELD_STRING, 0, NULL, 0, 0, NULL, 0, NULL }
 };
 
@@ -178,6 +193,8 @@ ngx_http_yimen_app_load(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf,
         return;
     }
 
+    ngx_http_yimen_app_path(cf, map, fields.path, app, d);
+    ngx_http_yimen_app_rules(cf, app, fields.roles, fields.areas, d);
     ngx_http_yimen_app_service(cf, ymcf, fields.service, app, d);
 
     if (fields.form == NULL) {
@@ -199,6 +216,45 @@ ngx_http_yimen_app_load(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf,
     }
 
     app->recipe = recipe;
+    app->personal = (app->password == NULL);
+}
+
+
+/* an address of this site, where nothing leads elsewhere */
+
+static void
+ngx_http_yimen_app_path(ngx_conf_t *cf, const struct ym_yaml *map,
+    const char *path, ngx_http_yimen_app_t *app, struct ym_diag *d)
+{
+    u_char        *text;
+    const u_char  *p;
+
+    if (path == NULL) {
+        text = ngx_pnalloc(cf->pool, ngx_strlen(app->id) + sizeof("/apps//"));
+
+        if (text == NULL) {
+            ym_diag_add(d, map->file, map->line, map->column, "no memory");
+            return;
+        }
+
+        *ngx_sprintf(text, "/apps/%s/", app->id) = '\0';
+        app->path = (char *) text;
+        return;
+    }
+
+    for (p = (const u_char *) path; *p > 0x20 && *p < 0x7f && *p != '\\';
+         p++)
+    {
+        /* void */
+    }
+
+    if (*p || path[0] != '/' || path[1] == '/') {
+        ym_diag_add(d, map->file, map->line, map->column,
+                    "path is an address of this site: /apps/odr/");
+        return;
+    }
+
+    app->path = path;
 }
 
 
@@ -306,9 +362,11 @@ ngx_http_yimen_apps_resolve(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf)
 {
     ngx_uint_t                  i;
     struct ym_str               id;
+    ngx_http_yimen_app_t       *apps;
     ngx_http_yimen_app_use_t  **use;
 
     use = ymcf->app_uses.elts;
+    apps = ymcf->apps.elts;
 
     for (i = 0; i < ymcf->app_uses.nelts; i++) {
 
@@ -325,6 +383,10 @@ ngx_http_yimen_apps_resolve(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf)
                           &use[i]->id, use[i]->app ? " with a form" : "",
                           use[i]->file, use[i]->line);
             return NGX_CONF_ERROR;
+        }
+
+        if (use[i]->app->password == NULL) {
+            apps[use[i]->app->index].personal = 1;
         }
     }
 

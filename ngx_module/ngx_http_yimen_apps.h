@@ -39,7 +39,10 @@ typedef struct {
     const struct ym_recipe  *recipe;    /* NULL: no form */
     const char              *login;     /* of the service; NULL: people's */
     const char              *password;
+    const char              *path;      /* where it is opened */
+    const ngx_array_t       *rules;     /* who may; NULL: everybody */
     ngx_uint_t               index;
+    unsigned                 personal:1;    /* each enters his own account */
 } ngx_http_yimen_app_t;
 
 /* what a location says: resolved once `auth:` is read */
@@ -69,6 +72,11 @@ char *ngx_http_yimen_apps_load(ngx_conf_t *cf,
 /* `system=ID` of yimen_identity */
 char *ngx_http_yimen_app_parse(ngx_conf_t *cf, ngx_str_t *words, ngx_uint_t n,
     ngx_uint_t form, void **ret_conf);
+
+/* `roles:` and `areas:` of one (NULL: none); what is wrong goes to d */
+void ngx_http_yimen_app_rules(ngx_conf_t *cf, ngx_http_yimen_app_t *app,
+    const struct ym_yaml *roles, const struct ym_yaml *areas,
+    struct ym_diag *d);
 
 /* by id; NULL */
 const ngx_http_yimen_app_t *ngx_http_yimen_app_find(

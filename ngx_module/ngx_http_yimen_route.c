@@ -136,6 +136,10 @@ const ngx_http_yimen_route_t  ngx_http_yimen_routes[] = {
       ngx_http_yimen_session_delete, "endSession",
       "Ends one session, everywhere within a second" },
 
+    { NGX_HTTP_GET, API "/applications", NGX_HTTP_YIMEN_ROLE_ANY, 0,
+      ngx_http_yimen_apps_list, "listApplications",
+      "Applications that one may open, and whether one's account is there" },
+
     { NGX_HTTP_GET, API "/vault", NGX_HTTP_YIMEN_ROLE_ANY, 0,
       ngx_http_yimen_vault_list, "listVault",
       "Applications that one's accounts are entered for; never a value" },

@@ -26,8 +26,6 @@ static ngx_http_yimen_vault_work_t *ngx_http_yimen_vault_work(
     ngx_http_yimen_ctx_t *ctx, struct ym_str system);
 static void ngx_http_yimen_vault_close(void *data);
 static void ngx_http_yimen_vault_write(ngx_http_yimen_ctx_t *ctx);
-static redisReply *ngx_http_yimen_vault_row(redisReply *reply,
-    const char *system);
 static ngx_int_t ngx_http_yimen_vault_json(ngx_http_yimen_ctx_t *ctx,
     ngx_http_yimen_vault_work_t *work);
 static ngx_int_t ngx_http_yimen_vault_more(ngx_http_yimen_ctx_t *ctx,
@@ -131,9 +129,7 @@ ngx_http_yimen_vault_write(ngx_http_yimen_ctx_t *ctx)
 }
 
 
-/* the entry of a list's reply, or NULL */
-
-static redisReply *
+redisReply *
 ngx_http_yimen_vault_row(redisReply *reply, const char *system)
 {
     ngx_uint_t   i;

@@ -13,6 +13,7 @@ export const router = createRouter({
     { path: '/records/:id/edit', name: 'edit', component: () => import('@/records/EditPage.vue') },
     { path: '/records/:id/print', name: 'print', component: () => import('@/records/PrintPage.vue') },
     { path: '/sessions', name: 'sessions', component: () => import('@/account/SessionsPage.vue') },
+    { path: '/vault/:system', name: 'vault', component: () => import('@/vault/VaultPage.vue') },
     {
       path: '/console',
       component: () => import('@/console/ConsolePage.vue'),

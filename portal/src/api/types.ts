@@ -87,6 +87,23 @@ export interface SystemStatus {
   counts: Record<string, number>;
 }
 
+/** One tile of the home page (GET /applications). */
+export interface Application {
+  id: string;
+  title: Words;
+  href: string;
+  credentials: 'none' | 'missing' | 'stale' | 'ok';
+}
+
+/** My account at an application (GET /vault): never what was entered. */
+export interface VaultEntry {
+  system: string;
+  title: Words;
+  ask: string[];
+  since: string | null;
+  stale: string | null;
+}
+
 /** What one system takes of a type (GET /types/{type}/targets). */
 export interface Target {
   id: string;

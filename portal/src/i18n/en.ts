@@ -4,9 +4,10 @@ import common from './en/common';
 import records from './en/records';
 import form from './en/form';
 import ops from './en/ops';
+import vault from './en/vault';
 
 type Same<T> = { [K in keyof T]: T[K] extends string ? string : Same<T[K]> };
 
-const messages: Same<Messages> = { ...common, records, form, ops };
+const messages: Same<Messages> = { ...common, records, form, ops, vault };
 
 export default messages;

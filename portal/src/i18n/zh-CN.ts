@@ -3,8 +3,9 @@ import common from './zh/common';
 import records from './zh/records';
 import form from './zh/form';
 import ops from './zh/ops';
+import vault from './zh/vault';
 
-const messages = { ...common, records, form, ops };
+const messages = { ...common, records, form, ops, vault };
 
 export type Messages = typeof messages;
 export default messages;

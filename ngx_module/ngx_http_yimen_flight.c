@@ -575,6 +575,7 @@ void
 ngx_http_yimen_flights_sign_out(const ngx_http_yimen_main_conf_t *ymcf,
     struct ym_str subject)
 {
+    char                       *text;
     ngx_uint_t                  i, n;
     ngx_pool_t                 *pool;
     ngx_pool_cleanup_t         *cln;
@@ -609,16 +610,21 @@ ngx_http_yimen_flights_sign_out(const ngx_http_yimen_main_conf_t *ymcf,
     }
 
     cln = ngx_pool_cleanup_add(pool, sizeof(ngx_http_yimen_sign_out_t));
-    if (cln == NULL) {
+    text = ngx_pnalloc(pool, subject.n + 1);
+
+    if (cln == NULL || text == NULL) {
         ngx_destroy_pool(pool);
         return;
     }
+
+    ngx_memcpy(text, subject.p, subject.n);
 
     out = cln->data;
     ngx_memzero(out, sizeof(ngx_http_yimen_sign_out_t));
     out->pool = pool;
     out->conf = ymcf;
     out->person = person;
+    out->person.subject.p = text;
     out->under_way = 1;
     cln->handler = ngx_http_yimen_sign_out_free;
 

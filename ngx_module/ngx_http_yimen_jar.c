@@ -56,6 +56,10 @@ static ngx_int_t ngx_http_yimen_jar_secret(ngx_http_yimen_jar_t *x,
 static ngx_int_t ngx_http_yimen_jar_pause(ngx_http_yimen_jar_t *x);
 static ngx_int_t ngx_http_yimen_jar_place(ngx_http_yimen_jar_t *x);
 static ngx_int_t ngx_http_yimen_jar_cookie(ngx_http_yimen_jar_t *x);
+static ngx_table_elt_t *ngx_http_yimen_jar_cookies(ngx_http_yimen_jar_t *x,
+    ngx_table_elt_t *after);
+static void ngx_http_yimen_jar_yield(ngx_http_yimen_jar_t *x,
+    ngx_table_elt_t *h, const char *name);
 static void ngx_http_yimen_jar_browser(ngx_http_yimen_jar_t *x,
     const ngx_str_t *value);
 static ngx_uint_t ngx_http_yimen_jar_lets(ngx_http_yimen_jar_t *x,
@@ -464,7 +468,9 @@ ngx_http_yimen_jar_place(ngx_http_yimen_jar_t *x)
         x->args = r->args;
     }
 
-    if (!x->again && !r->internal) {
+    /* `rewrite … break` makes a request internal too: the count tells */
+
+    if (!x->again && r->uri_changes == NGX_HTTP_MAX_URI_CHANGES + 1) {
         x->uri.data = ngx_pnalloc(r->pool, path.len);
         if (x->uri.data == NULL) {
             return NGX_ERROR;
@@ -782,21 +788,25 @@ ngx_http_yimen_jar_woken(void *data)
 
 /*
  * The Cookie header: what the jar has, then what the browser has and is
- * neither ours nor called like anything in the jar.
+ * neither ours nor called like anything in the jar.  What scripts need is the
+ * browser's, when it has it.
  */
 static ngx_int_t
 ngx_http_yimen_jar_cookie(ngx_http_yimen_jar_t *x)
 {
     ngx_uint_t           i;
-    ngx_http_request_t  *r;
-
-#if (nginx_version >= 1023000)
     ngx_table_elt_t     *h;
-#else
-    ngx_table_elt_t    **h;
-#endif
+    const char *const   *names;
 
-    r = x->request;
+    names = x->app->recipe->browser;
+
+    for (i = 0; names[i] != NULL; i++) {
+        for (h = ngx_http_yimen_jar_cookies(x, NULL); h;
+             h = ngx_http_yimen_jar_cookies(x, h))
+        {
+            ngx_http_yimen_jar_yield(x, h, names[i]);
+        }
+    }
 
     ym_buf_wipe(&x->secret);
     ym_buf_adds(&x->secret, "");
@@ -805,27 +815,82 @@ ngx_http_yimen_jar_cookie(ngx_http_yimen_jar_t *x)
         return NGX_ERROR;
     }
 
-    i = 0;
-
-#if (nginx_version >= 1023000)
-
-    for (h = r->headers_in.cookie; h; h = h->next, i++) {
+    for (h = ngx_http_yimen_jar_cookies(x, NULL); h;
+         h = ngx_http_yimen_jar_cookies(x, h))
+    {
         ngx_http_yimen_jar_browser(x, &h->value);
     }
 
+    return (x->secret.failed == YM_OK) ? NGX_OK : NGX_ERROR;
+}
+
+
+/* the first or the next Cookie header of the client */
+
+static ngx_table_elt_t *
+ngx_http_yimen_jar_cookies(ngx_http_yimen_jar_t *x, ngx_table_elt_t *after)
+{
+#if (nginx_version >= 1023000)
+
+    return after ? after->next : x->request->headers_in.cookie;
+
 #else
 
-    h = r->headers_in.cookies.elts;
+    ngx_uint_t         i, n;
+    ngx_table_elt_t  **h;
 
-    for (i = 0; i < r->headers_in.cookies.nelts; i++) {
-        ngx_http_yimen_jar_browser(x, &h[i]->value);
+    h = x->request->headers_in.cookies.elts;
+    n = x->request->headers_in.cookies.nelts;
+
+    for (i = 0; after != NULL && i < n; i++) {
+        if (h[i] == after) {
+            i++;
+            break;
+        }
     }
 
+    return (i < n) ? h[i] : NULL;
+
 #endif
+}
 
-    (void) i;
 
-    return (x->secret.failed == YM_OK) ? NGX_OK : NGX_ERROR;
+/* the jar's cookie of that name gives way to the browser's */
+
+static void
+ngx_http_yimen_jar_yield(ngx_http_yimen_jar_t *x, ngx_table_elt_t *h,
+    const char *name)
+{
+    u_char  *p, *last;
+    size_t   i, n;
+
+    n = ngx_strlen(name);
+    p = h->value.data;
+    last = p + h->value.len;
+
+    while (p < last) {
+
+        while (p < last && (*p == ' ' || *p == ';')) {
+            p++;
+        }
+
+        if ((size_t) (last - p) > n && p[n] == '='
+            && ngx_strncmp(p, name, n) == 0)
+        {
+            for (i = 0; i < x->jar->count; i++) {
+                if (ngx_strcmp(x->jar->items[i].name, name) == 0) {
+                    x->jar->items[i].name = "";
+                    x->jar->items[i].gone = true;
+                }
+            }
+
+            return;
+        }
+
+        while (p < last && *p != ';') {
+            p++;
+        }
+    }
 }
 
 

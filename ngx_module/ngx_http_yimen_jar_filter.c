@@ -279,7 +279,13 @@ ngx_http_yimen_jar_absorb(ngx_http_yimen_jar_t *x, ngx_table_elt_t *h)
     value.p = (char *) h->value.data;
     value.n = h->value.len;
 
-    (void) ym_jar_take(x->jar, value, x->path, ym_now_ms());
+    for (n = 0; n < value.n && value.p[n] != '=' && value.p[n] != ';'; n++) {
+        /* void */
+    }
+
+    if (!ngx_http_yimen_cookie_is_ours(h->value.data, n)) {
+        (void) ym_jar_take(x->jar, value, x->path, ym_now_ms());
+    }
 
     return 1;
 }
@@ -554,7 +560,7 @@ ngx_http_yimen_jar_says_out(ngx_http_request_t *r, ngx_http_yimen_jar_t *x)
 }
 
 
-/* all is well: what was held back goes first */
+/* all is well: what was held back goes first, then what was not taken */
 
 static ngx_int_t
 ngx_http_yimen_jar_pass(ngx_http_request_t *r, ngx_http_yimen_jar_t *x,
@@ -562,7 +568,7 @@ ngx_http_yimen_jar_pass(ngx_http_request_t *r, ngx_http_yimen_jar_t *x,
 {
     ngx_int_t     rc;
     ngx_buf_t    *b;
-    ngx_chain_t  *cl;
+    ngx_chain_t  *out, *cl, **last;
 
     x->peek = NGX_HTTP_YIMEN_PEEK_NOT;
 
@@ -572,23 +578,58 @@ ngx_http_yimen_jar_pass(ngx_http_request_t *r, ngx_http_yimen_jar_t *x,
         return (rc > NGX_OK) ? NGX_ERROR : rc;
     }
 
-    if (x->held_len == 0) {
-        return ngx_http_next_body_filter(r, in);
+    out = NULL;
+    last = &out;
+
+    b = (x->held_len != 0) ? ngx_calloc_buf(r->pool) : NULL;
+
+    if (b != NULL) {
+        b->pos = x->held;
+        b->last = x->held + x->held_len;
+        b->memory = 1;
     }
 
-    b = ngx_calloc_buf(r->pool);
-    cl = ngx_alloc_chain_link(r->pool);
+    for ( ;; ) {
 
-    if (b == NULL || cl == NULL) {
-        return NGX_ERROR;
+        if (b != NULL) {
+            cl = ngx_alloc_chain_link(r->pool);
+            if (cl == NULL) {
+                return NGX_ERROR;
+            }
+
+            cl->buf = b;
+            *last = cl;
+            last = &cl->next;
+        }
+
+        if (in == NULL) {
+            break;
+        }
+
+        /* an empty buffer of memory must not be sent, its marks must */
+
+        b = in->buf;
+        in = in->next;
+
+        if (ngx_buf_size(b) == 0 && !ngx_buf_special(b)) {
+            if (!b->last_buf && !b->flush && !b->sync) {
+                b = NULL;
+                continue;
+            }
+
+            cl = ngx_chain_get_free_buf(r->pool, &x->answer);
+            if (cl == NULL) {
+                return NGX_ERROR;
+            }
+
+            cl->buf->last_buf = b->last_buf;
+            cl->buf->flush = b->flush;
+            cl->buf->sync = 1;
+            b = cl->buf;
+        }
     }
 
-    b->pos = x->held;
-    b->last = x->held + x->held_len;
-    b->memory = 1;
+    *last = NULL;
 
-    cl->buf = b;
-    cl->next = in;
-
-    return ngx_http_next_body_filter(r, cl);
+    return ngx_http_next_body_filter(r, out);
 }

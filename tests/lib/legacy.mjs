@@ -106,7 +106,7 @@ export class Legacy {
     }
     res.setHeader('Content-Type', 'text/html; charset=utf-8');
     if (req.url.startsWith('/count')) {
-      const n = Number(/n=(\d+)/.exec(req.headers.cookie)?.[1] ?? 0) + 1;
+      const n = Number(/(?:^|; )n=(\d+)/.exec(req.headers.cookie)?.[1] ?? 0) + 1;
       res.setHeader('Set-Cookie', `n=${n}; Path=/`);
       res.end(String(n));
       return;

@@ -8,15 +8,18 @@ import path from 'node:path';
 import { startGateway, withSessions } from './gateway.mjs';
 import { TOP } from './nginx.mjs';
 
-export const YIMEN = path.join(process.env.YIMEN_BUILD ?? path.join(TOP, 'build'), 'yimen');
+export const YIMEN = path.join(path.resolve(TOP, process.env.BUILD ?? 'build'), 'yimen');
 export const PASSWORD = 'gate-7-moon-river';
 
 /* Cheap hashes and patient counters, unless a test is about them. */
 export const LOCAL = { scrypt_log_n: '10', free_tries: '100', address_tries: '1000000' };
 
-export function cli(deploy, args, input = '') {
+export const cli = (deploy, args, input) => run('user', [...args, '--config', deploy.file], input);
+
+/* `yimen COMMAND ARGS` → {code, out, err} */
+export function run(command, args, input = '') {
   return new Promise((done) => {
-    const child = spawn(YIMEN, ['user', ...args, '--config', deploy.file], { env: { ...process.env, LC_ALL: 'C.UTF-8' } });
+    const child = spawn(YIMEN, [command, ...args], { env: { ...process.env, LC_ALL: 'C.UTF-8' } });
     let out = '', err = '';
     child.stdout.on('data', (d) => { out += d; });
     child.stderr.on('data', (d) => { err += d; });

@@ -4,8 +4,9 @@
  */
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { Browser } from '../lib/browser.mjs';
-import { PASSWORD, cli, code, enrol, startAccounts } from '../lib/accounts.mjs';
+import { PASSWORD, cli, code, enrol, run, startAccounts } from '../lib/accounts.mjs';
 import { PUBLIC_URL, startGateway } from '../lib/gateway.mjs';
 import { testNginx, until } from '../lib/nginx.mjs';
 
@@ -273,6 +274,18 @@ describe('yimen user', () => {
     for (const w of ['user_added', 'user_disabled', 'user_enabled', 'password_set']) {
       assert.ok(what.some((e) => e.what === w && e.who.startsWith('cli:') && e.id === `local:${g.ids.first}`), w);
     }
+  });
+
+  test('accounts outlive the keys of the ring', async () => {
+    const keys = async (...args) => assert.equal((await run('keys', [...args, '--config', g.deploy.file])).code, 0, args[0]);
+    const old = JSON.parse(fs.readFileSync(`${g.deploy.dir}/keys/ring.json`, 'utf8')).keys[0].kid;
+    await keys('rotate');
+    await g.nginx.reload();
+    await keys('reseal');
+    await keys('drop', old);
+    await g.nginx.reload();
+    assert.equal((await new Browser(g.nginx).signIn('first', 'river-8-gate-moon')).status, 303);
+    assert.deepEqual(JSON.parse((await g.cli(['list', '--json'])).out).map((u) => u.login), ['first']);
   });
 
   test('without a ring it says what is missing', async () => {

@@ -45,6 +45,10 @@ ngx_http_yimen_refuse(ngx_http_request_t *r, ngx_http_yimen_problem_e kind,
         return (ngx_int_t) status;
     }
 
+    /* of an error page that is refused itself, this is the answer */
+
+    r->err_status = 0;
+
     instance.p = (char *) r->uri.data;
     instance.n = r->uri.len;
 

@@ -111,8 +111,10 @@ export async function rawRequest(nginx, bytes, ms = 3000) {
   const text = await nginx.raw(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes, ms);
   const m = /^HTTP\/1\.[01] (\d{3})/.exec(text);
   if (!m) return { status: 0, headers: {}, body: text, text };
+  const whole = parseMessage(text);
+  if (whole?.headers['transfer-encoding']) return { status: Number(m[1]), headers: whole.headers, body: whole.body, text };
   const end = text.indexOf('\r\n\r\n');
-  const headers = parseMessage(`${text.slice(0, end)}\r\nContent-Length: 0\r\n\r\n`).headers;
+  const { headers } = parseMessage(`${text.slice(0, end).replace(/^transfer-encoding:.*\r\n/im, '')}\r\nContent-Length: 0\r\n\r\n`);
   return { status: Number(m[1]), headers, body: text.slice(end + 4), text };
 }
 

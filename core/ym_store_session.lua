@@ -7,6 +7,7 @@ do
 
 local LIFE_MAX = 366 * DAY
 local SESSIONS_MAX = 1000      -- of one person
+local TOLD_MAX = 10000         -- applications that wait to be told of an end
 
 local function check_digest(s, what)
     if not s or #s ~= 64 or find(s, '[^0-9a-f]') then
@@ -35,8 +36,23 @@ local function read(p, digest)
     return s.now < ends and s or nil
 end
 
+-- Applications that know of the session are to be told of its end (ym_store_cas.h).
+local function tell(p, digest)
+    local key = p .. ':sc:' .. digest
+    local list = call('LRANGE', key, 0, -1)
+    for _, entry in ipairs(list) do
+        call('RPUSH', p .. ':slo', entry)
+    end
+    if #list > 0 then
+        call('DEL', key)
+        call('LTRIM', p .. ':slo', -TOLD_MAX, -1)
+        call('PEXPIRE', p .. ':slo', DAY)
+    end
+end
+
 -- Takes every trace of a session away; what is broken goes as well.
 local function drop(p, digest)
+    tell(p, digest)
     local h = redis.pcall('HMGET', key_of(p, digest), 'p', 's')
     call('DEL', key_of(p, digest))
     if h[1] then

@@ -3,6 +3,7 @@
  * ring of keys, sessions.  Each block is optional but for the bearer keys.
  */
 #include "ngx_http_yimen_apps.h"
+#include "ngx_http_yimen_cas.h"
 #include "ngx_http_yimen_local.h"
 #include "ngx_http_yimen_oidc.h"
 #include "ngx_http_yimen_request.h"
@@ -27,6 +28,7 @@ typedef struct {
     const struct ym_yaml  *providers;
     const struct ym_yaml  *local;
     const struct ym_yaml  *applications;   /* ngx_http_yimen_apps.c */
+    const struct ym_yaml  *cas;            /* ngx_http_yimen_cas_conf.c */
 } ngx_http_yimen_auth_fields_t;
 
 
@@ -98,6 +100,8 @@ static const struct ym_field  ngx_http_yimen_auth_table[] = {
       YM_FIELD_RELOADABLE,
       "Old applications that people are signed in to by Basic or by their own "
       "form." },
+    { "cas", YM_FIELD_NODE, field(cas), NULL, 0, 0, NULL, YM_FIELD_RELOADABLE,
+      "The CAS server for applications that speak CAS; none without it." },
     { NULL, YM_FIELD_STRING, 0, NULL, 0, 0, NULL, 0, NULL }
 };
 
@@ -184,7 +188,8 @@ ngx_http_yimen_auth_load(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf)
            != NGX_CONF_OK
         || ngx_http_yimen_local_load(cf, ymcf, fields.local) != NGX_CONF_OK
         || ngx_http_yimen_apps_load(cf, ymcf, fields.applications)
-           != NGX_CONF_OK)
+           != NGX_CONF_OK
+        || ngx_http_yimen_cas_load(cf, ymcf, fields.cas) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }

@@ -67,7 +67,11 @@ ngx_http_yimen_login_get(ngx_http_yimen_ctx_t *ctx)
         local->place = ngx_http_yimen_place(ctx, wanted);
     }
 
-    if (ctx->who.method == NGX_HTTP_YIMEN_BY_SESSION) {
+    /* again: an application wants to see credentials (CAS, renew) */
+
+    if (ctx->who.method == NGX_HTTP_YIMEN_BY_SESSION
+        && ngx_http_yimen_query(ctx, "again", &wanted) != NGX_OK)
+    {
         ngx_http_yimen_page_go(ctx, local->place);
         return;
     }

@@ -2,6 +2,7 @@
  * Yimen's nginx module: directives and the life of a worker.  No logic here.
  */
 #include "ngx_http_yimen_auth.h"
+#include "ngx_http_yimen_cas.h"
 #include "ngx_http_yimen_evidence.h"
 #include "ngx_http_yimen_fetch.h"
 #include "ngx_http_yimen_jar.h"
@@ -151,6 +152,7 @@ ngx_http_yimen_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_yimen_evidence_open(ymcf, cycle->log);
+    ngx_http_yimen_cas_logout_open(ymcf, cycle->log);
 
     if (ngx_http_yimen_fetch_open(cycle->log) != NGX_OK) {
         return NGX_ERROR;
@@ -167,6 +169,7 @@ ngx_http_yimen_exit_process(ngx_cycle_t *cycle)
 
     w = &ngx_http_yimen_worker;
 
+    ngx_http_yimen_cas_logout_close();
     ngx_http_yimen_flights_close();
     ngx_http_yimen_oidc_close();
     ngx_http_yimen_fetch_close();

@@ -72,6 +72,7 @@ typedef struct {
     struct ym_ring               *ring;           /* NULL: none configured */
     ngx_uint_t                    reveal;         /* roles that may */
     struct ngx_http_yimen_local_conf_s *local;    /* NULL: no own accounts */
+    struct ngx_http_yimen_cas_conf_s *cas;        /* NULL: no CAS server */
     ngx_shm_zone_t               *session_zone;   /* NULL: no sessions */
     size_t                        session_zone_size;
     ngx_array_t                   providers;      /* ngx_http_yimen_oidc.h */

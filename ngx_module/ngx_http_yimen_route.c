@@ -2,6 +2,7 @@
  * Routes.
  */
 #include "ngx_http_yimen_auth.h"
+#include "ngx_http_yimen_cas.h"
 #include "ngx_http_yimen_oidc.h"
 #include "ngx_http_yimen_route.h"
 #include "ngx_http_yimen_vault.h"
@@ -180,6 +181,36 @@ const ngx_http_yimen_route_t  ngx_http_yimen_routes[] = {
       RECORD|BODY,
       ngx_http_yimen_user_unlock, "unlockUser",
       "Ends the waiting after wrong passwords" },
+
+    { NGX_HTTP_GET, "/cas/login", NGX_HTTP_YIMEN_ROLE_ANY,
+      NGX_HTTP_YIMEN_ROUTE_OPTIONAL|NGX_HTTP_YIMEN_ROUTE_PAGE,
+      ngx_http_yimen_cas_login, "casLogin",
+      "CAS: signs in and sends on with a ticket" },
+
+    { NGX_HTTP_GET, "/cas/logout", NGX_HTTP_YIMEN_ROLE_ANY,
+      NGX_HTTP_YIMEN_ROUTE_OPTIONAL|NGX_HTTP_YIMEN_ROUTE_PAGE,
+      ngx_http_yimen_cas_logout, "casLogout",
+      "CAS: ends the session of this browser" },
+
+    { NGX_HTTP_GET, "/cas/validate", 0, NGX_HTTP_YIMEN_ROUTE_PUBLIC,
+      ngx_http_yimen_cas_validate, "casValidate",
+      "CAS 1.0: whose ticket it is, as text" },
+
+    { NGX_HTTP_GET, "/cas/serviceValidate", 0, NGX_HTTP_YIMEN_ROUTE_PUBLIC,
+      ngx_http_yimen_cas_validate2, "casServiceValidate",
+      "CAS 2.0: whose ticket it is" },
+
+    { NGX_HTTP_GET, "/cas/proxyValidate", 0, NGX_HTTP_YIMEN_ROUTE_PUBLIC,
+      ngx_http_yimen_cas_validate2, "casProxyValidate",
+      "CAS 2.0: the same; there are no proxy tickets" },
+
+    { NGX_HTTP_GET, "/cas/p3/serviceValidate", 0, NGX_HTTP_YIMEN_ROUTE_PUBLIC,
+      ngx_http_yimen_cas_validate3, "casServiceValidate3",
+      "CAS 3.0: whose ticket it is, with attributes" },
+
+    { NGX_HTTP_GET, "/cas/p3/proxyValidate", 0, NGX_HTTP_YIMEN_ROUTE_PUBLIC,
+      ngx_http_yimen_cas_validate3, "casProxyValidate3",
+      "CAS 3.0: the same; there are no proxy tickets" },
 
     { NGX_HTTP_GET, API "/openapi.json", 0, NGX_HTTP_YIMEN_ROUTE_PUBLIC,
       ngx_http_yimen_openapi_get, "getOpenapi",

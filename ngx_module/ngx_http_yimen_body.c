@@ -5,7 +5,7 @@
 #include "ngx_http_yimen_body.h"
 #include "ngx_http_yimen_route.h"
 
-#include "ym_form.h"
+#include "ym_form_body.h"
 #include "ym_json.h"
 
 

@@ -98,6 +98,10 @@ typedef struct {
 /* the content handler of a location with `yimen_api on` */
 ngx_int_t ngx_http_yimen_request_handler(ngx_http_request_t *r);
 
+/* asks who calls and whether he may; then the request goes on, or is answered */
+void ngx_http_yimen_admit(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_request_admitted(ngx_http_yimen_ctx_t *ctx);
+
 /* NULL when memory is out, and then the request is answered already */
 struct ym_arena *ngx_http_yimen_arena(ngx_http_yimen_ctx_t *ctx);
 

@@ -2,7 +2,7 @@
  * A Cookie header from a stranger; the id in it; the same bytes as a form and as a session's value.
  */
 #include "ym_cookie.h"
-#include "ym_form.h"
+#include "ym_form_body.h"
 #include "ym_session_value.h"
 
 #include <stdlib.h>

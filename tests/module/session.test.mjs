@@ -30,7 +30,7 @@ describe('configuration', () => {
     ['http that only looks like loopback', { public_url: 'http://localhost.evil.test' }, '', /or http:\/\/ on localhost/],
     ['a ring that others can read', { ring: 'file:keys/open.json' }, '', /others can read this secret \(mode 0644\)/],
     ['an idle time of nothing', { session: { idle: '0s' } }, '', /idle/],
-    ['an unknown word', { session: { idel: '5m' } }, '', /idel/],
+    ['an unknown word', { session: { idle_time: '5m' } }, '', /idle_time/],
     ['a rule without a guard', {}, 'location /a/ { yimen_require role=staff; }', /"yimen_require" needs "yimen_auth on"/],
     ['a rule with an unknown role', {}, 'location /a/ { yimen_auth on; yimen_require role=boss; }', /"boss" is no role/],
     ['a rule with half a role', {}, 'location /a/ { yimen_auth on; yimen_require role=admin|; }', /"" is no role/],

@@ -4,7 +4,7 @@
 #include "ym_test.h"
 
 #include "ym_buf.h"
-#include "ym_form.h"
+#include "ym_form_body.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Bodies of forms: application/x-www-form-urlencoded (WHATWG URL §5.1), strictly.
  */
-#ifndef YM_FORM_H
-#define YM_FORM_H
+#ifndef YM_FORM_BODY_H
+#define YM_FORM_BODY_H
 
 #include "ym_arena.h"
 #include "ym_err.h"

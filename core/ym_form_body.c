@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fields of a form, decoded into an arena.
  */
-#include "ym_form.h"
+#include "ym_form_body.h"
 #include "ym_json.h"
 
 static int hex_value(char c)

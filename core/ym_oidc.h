@@ -101,7 +101,10 @@ struct ym_oidc_id_rules {
     int64_t skew_ms;
 };
 
-/* OIDC Core 3.1.3.7, and 12.2 for a refresh. *ret_claims is a new reference. */
+/*
+ * OIDC Core 3.1.3.7, and 12.2 for a refresh. *ret_claims is a new reference. YM_EUNSUPPORTED: it
+ * holds, but the person signed in too long ago or by too weak a method.
+ */
 ym_status ym_oidc_id_token(struct ym_str token, const struct ym_oidc_id_rules *rules,
                            int64_t now_ms, json_t **ret_claims, struct ym_err *err);
 

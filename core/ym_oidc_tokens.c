@@ -276,12 +276,12 @@ static ym_status id_when(const json_t *claims, const struct ym_oidc_id_rules *ru
         return ym_err_set(err, YM_EAUTH, "the ID token has no valid auth_time");
     }
     if (rules->max_age_s >= 0 && auth_time < now_ms - rules->max_age_s * 1000 - rules->skew_ms) {
-        return ym_err_set(err, YM_EAUTH, "the sign-in at the provider is too old");
+        return ym_err_set(err, YM_EUNSUPPORTED, "the sign-in at the provider is too old");
     }
     if (rules->acr != NULL) {
         const char *acr = ym_json_str(claims, "acr");
         if (acr == NULL || !word_in(acr, rules->acr)) {
-            return ym_err_set(err, YM_EAUTH, "the provider signed in by a weaker method");
+            return ym_err_set(err, YM_EUNSUPPORTED, "the provider signed in by a weaker method");
         }
     }
     return YM_OK;

@@ -4,6 +4,7 @@
  */
 #include "ngx_http_yimen_auth.h"
 #include "ngx_http_yimen_limit.h"
+#include "ngx_http_yimen_oidc.h"
 #include "ngx_http_yimen_tokens.h"
 
 #include "ym_codec.h"
@@ -23,6 +24,15 @@ static ngx_int_t ngx_http_yimen_bearer_token(ngx_http_request_t *r,
 static void ngx_http_yimen_bearer_verify(ngx_http_request_t *r,
     ngx_http_yimen_who_t *who, struct ym_str token,
     const u_char digest[YM_SHA256_LEN], int64_t now);
+static ngx_int_t ngx_http_yimen_bearer_check(ngx_http_request_t *r,
+    ngx_http_yimen_main_conf_t *ymcf, struct ym_str token, int64_t now,
+    json_t **ret_claims, struct ym_str *texts, ngx_uint_t *ret_roles,
+    struct ym_err *err);
+static ngx_int_t ngx_http_yimen_bearer_foreign(ngx_http_request_t *r,
+    const ngx_http_yimen_main_conf_t *ymcf,
+    const ngx_http_yimen_login_t *login, const json_t *claims,
+    struct ym_str *texts);
+static struct ym_str ngx_http_yimen_bearer_client(const json_t *claims);
 static ngx_int_t ngx_http_yimen_bearer_claims(
     const ngx_http_yimen_main_conf_t *ymcf, const json_t *claims,
     struct ym_str texts[NGX_HTTP_YIMEN_T_COUNT]);
@@ -199,12 +209,11 @@ ngx_http_yimen_bearer_verify(ngx_http_request_t *r, ngx_http_yimen_who_t *who,
     struct ym_err                      err;
     struct ym_str                      texts[NGX_HTTP_YIMEN_T_COUNT];
     ngx_http_yimen_marks_t             marks;
+    ngx_int_t                          rc;
     ngx_http_yimen_main_conf_t        *ymcf;
     ngx_http_yimen_bad_token_t        *bad;
-    const ngx_http_yimen_auth_conf_t  *auth;
 
     ymcf = ngx_http_get_module_main_conf(r, ngx_http_yimen_module);
-    auth = &ymcf->auth;
     claims = NULL;
 
     if (ngx_http_yimen_limit_guess(r, &who->after) != NGX_OK) {
@@ -224,29 +233,30 @@ ngx_http_yimen_bearer_verify(ngx_http_request_t *r, ngx_http_yimen_who_t *who,
         return;
     }
 
-    if (ym_jwt_verify(token, auth->keys, &auth->rules, now, &claims, &err)
-        != YM_OK)
-    {
-        ngx_memcpy(bad->digest, digest, YM_SHA256_LEN);
-        bad->until = now + NGX_HTTP_YIMEN_TOKENS_AGAIN;
+    rc = ngx_http_yimen_bearer_check(r, ymcf, token, now, &claims, texts,
+                                     &roles, &err);
+
+    if (rc == NGX_AGAIN) {
+        who->verdict = NGX_HTTP_YIMEN_WHO_TROUBLE;
+        return;
+    }
+
+    if (rc != NGX_OK) {
+
+        /* with keys that are on their way it may hold */
+
+        if (rc != NGX_BUSY) {
+            ngx_memcpy(bad->digest, digest, YM_SHA256_LEN);
+            bad->until = now + NGX_HTTP_YIMEN_TOKENS_AGAIN;
+        }
 
         ngx_http_yimen_limit_wrong(r);
         ngx_http_yimen_bearer_refuse(r, who, NGX_HTTP_YIMEN_WHO_BAD_TOKEN,
                                      NGX_HTTP_YIMEN_INVALID_TOKEN,
                                      err.message);
-        return;
-    }
-
-    if (ngx_http_yimen_bearer_claims(ymcf, claims, texts) != NGX_OK) {
-        ngx_http_yimen_bearer_refuse(r, who, NGX_HTTP_YIMEN_WHO_BAD_TOKEN,
-                                     NGX_HTTP_YIMEN_INVALID_TOKEN,
-                                     "sub, org or area is not acceptable");
         json_decref(claims);
         return;
     }
-
-    roles = ngx_http_yimen_auth_roles(json_object_get(claims,
-                                                      auth->roles_claim));
 
     if (ngx_http_yimen_revoked_marks(ymcf, claims, &marks) != NGX_OK) {
         who->verdict = NGX_HTTP_YIMEN_WHO_TROUBLE;
@@ -264,11 +274,80 @@ ngx_http_yimen_bearer_verify(ngx_http_request_t *r, ngx_http_yimen_who_t *who,
 
     } else {
         who->identity.expires = ngx_http_yimen_tokens_date(claims, "exp", 0)
-                                + auth->rules.skew_ms;
+                                + ymcf->auth.rules.skew_ms;
         ngx_http_yimen_tokens_keep(r, digest, claims, texts, roles, &marks);
     }
 
     json_decref(claims);
+}
+
+
+/*
+ * By the configured keys, or by those of the provider that it names.  NGX_OK
+ * with claims, texts and roles; NGX_AGAIN: keys are being fetched, nothing can
+ * be said; else refused, err says why, NGX_BUSY as the provider's part gives.
+ */
+static ngx_int_t
+ngx_http_yimen_bearer_check(ngx_http_request_t *r,
+    ngx_http_yimen_main_conf_t *ymcf, struct ym_str token, int64_t now,
+    json_t **ret_claims, struct ym_str *texts, ngx_uint_t *ret_roles,
+    struct ym_err *err)
+{
+    ngx_int_t               rc;
+    ngx_http_yimen_login_t  login;
+
+    rc = ngx_http_yimen_oidc_bearer(ymcf, token, now, ret_claims, &login,
+                                    err);
+
+    if (rc == NGX_DECLINED) {
+
+        if (ym_jwt_verify(token, ymcf->auth.keys, &ymcf->auth.rules, now,
+                          ret_claims, err)
+            != YM_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        *ret_roles = ngx_http_yimen_auth_roles(json_object_get(*ret_claims,
+                                                     ymcf->auth.roles_claim));
+        rc = ngx_http_yimen_bearer_claims(ymcf, *ret_claims, texts);
+
+    } else if (rc == NGX_OK) {
+        *ret_roles = login.roles;
+        rc = ngx_http_yimen_bearer_foreign(r, ymcf, &login, *ret_claims,
+                                           texts);
+
+    } else {
+        return rc;
+    }
+
+    if (rc != NGX_OK) {
+        (void) ym_err_set(err, YM_EAUTH,
+                          "sub, org or area is not acceptable");
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_yimen_bearer_foreign(ngx_http_request_t *r,
+    const ngx_http_yimen_main_conf_t *ymcf,
+    const ngx_http_yimen_login_t *login, const json_t *claims,
+    struct ym_str *texts)
+{
+    texts[NGX_HTTP_YIMEN_T_ORG] = login->org;
+    texts[NGX_HTTP_YIMEN_T_AREA] = login->area;
+    texts[NGX_HTTP_YIMEN_T_LOGIN] = login->login;
+    texts[NGX_HTTP_YIMEN_T_NAME] = login->name;
+    texts[NGX_HTTP_YIMEN_T_EMAIL] = login->email;
+    texts[NGX_HTTP_YIMEN_T_CLIENT] = ngx_http_yimen_bearer_client(claims);
+    texts[NGX_HTTP_YIMEN_T_ISSUER] = login->issuer;
+    texts[NGX_HTTP_YIMEN_T_PROVIDER] = login->provider;
+
+    return ngx_http_yimen_person(ymcf, r->pool, login->provider,
+                                 login->issuer, login->subject,
+                                 &texts[NGX_HTTP_YIMEN_T_SUBJECT]);
 }
 
 
@@ -342,15 +421,9 @@ ngx_http_yimen_bearer_claims(const ngx_http_yimen_main_conf_t *ymcf,
     texts[NGX_HTTP_YIMEN_T_EMAIL] = ngx_http_yimen_bearer_claim(claims,
                                          "email", NGX_HTTP_YIMEN_CLAIM_BYTES);
 
-    /* RFC 9068 says client_id, OpenID Connect azp */
-
-    texts[NGX_HTTP_YIMEN_T_CLIENT] = ngx_http_yimen_bearer_claim(claims,
-                                     "client_id", NGX_HTTP_YIMEN_CLAIM_BYTES);
-
-    if (texts[NGX_HTTP_YIMEN_T_CLIENT].n == 0) {
-        texts[NGX_HTTP_YIMEN_T_CLIENT] = ngx_http_yimen_bearer_claim(claims,
-                                           "azp", NGX_HTTP_YIMEN_CLAIM_BYTES);
-    }
+    texts[NGX_HTTP_YIMEN_T_CLIENT] = ngx_http_yimen_bearer_client(claims);
+    texts[NGX_HTTP_YIMEN_T_ISSUER] = ym_str_of(auth->rules.issuer);
+    texts[NGX_HTTP_YIMEN_T_PROVIDER] = YM_STR("");
 
     if (ngx_http_yimen_auth_subject(ymcf, texts[NGX_HTTP_YIMEN_T_SUBJECT], 1)
         != NGX_OK
@@ -361,6 +434,24 @@ ngx_http_yimen_bearer_claims(const ngx_http_yimen_main_conf_t *ymcf,
     }
 
     return NGX_OK;
+}
+
+
+/* RFC 9068 says client_id, OpenID Connect azp */
+
+static struct ym_str
+ngx_http_yimen_bearer_client(const json_t *claims)
+{
+    struct ym_str  client;
+
+    client = ngx_http_yimen_bearer_claim(claims, "client_id",
+                                         NGX_HTTP_YIMEN_CLAIM_BYTES);
+    if (client.n == 0) {
+        client = ngx_http_yimen_bearer_claim(claims, "azp",
+                                             NGX_HTTP_YIMEN_CLAIM_BYTES);
+    }
+
+    return client;
 }
 
 
@@ -388,7 +479,6 @@ ngx_http_yimen_bearer_known(ngx_http_request_t *r, ngx_http_yimen_who_t *who,
     ngx_uint_t                   i;
     struct ym_str                copy[NGX_HTTP_YIMEN_T_COUNT];
     ngx_http_yimen_identity_t   *id;
-    ngx_http_yimen_main_conf_t  *ymcf;
 
     n = 0;
 
@@ -411,7 +501,6 @@ ngx_http_yimen_bearer_known(ngx_http_request_t *r, ngx_http_yimen_who_t *who,
         p += texts[i].n + 1;
     }
 
-    ymcf = ngx_http_get_module_main_conf(r, ngx_http_yimen_module);
     id = &who->identity;
 
     id->subject = copy[NGX_HTTP_YIMEN_T_SUBJECT];
@@ -423,8 +512,8 @@ ngx_http_yimen_bearer_known(ngx_http_request_t *r, ngx_http_yimen_who_t *who,
     id->client = copy[NGX_HTTP_YIMEN_T_CLIENT];
     id->roles = roles;
     id->auth_time = auth_time;
-    id->issuer = ym_str_of(ymcf->auth.rules.issuer);
-    id->provider = YM_STR("");
+    id->issuer = copy[NGX_HTTP_YIMEN_T_ISSUER];
+    id->provider = copy[NGX_HTTP_YIMEN_T_PROVIDER];
     id->session = YM_STR("");
     id->method = NGX_HTTP_YIMEN_BY_BEARER;
 

@@ -84,17 +84,15 @@ ngx_uint_t
     const json_t *claims);
 
 /*
- * Keys for bearer tokens of this issuer.  NGX_OK; NGX_DECLINED: no provider
- * with `audience` has this issuer; NGX_AGAIN: its keys are not known yet, and
- * are being fetched.  keys are valid until the next event.
+ * A bearer token of a provider with `audience`.  NGX_OK: its claims, a new
+ * reference, and who that is (strings point into the claims).  NGX_DECLINED:
+ * no such provider's.  NGX_ERROR: refused, err says why.  NGX_BUSY: refused,
+ * but new keys are being fetched, and then it may hold.  NGX_AGAIN: there are
+ * no keys yet; they are being fetched.
  */
-ngx_int_t ngx_http_yimen_oidc_bearer(ngx_http_yimen_main_conf_t *ymcf,
-    struct ym_str issuer, const ngx_http_yimen_provider_t **ret,
-    const struct ym_jwks **ret_keys);
-
-/* looks for new keys, at most once a window; later tokens may then hold */
-void ngx_http_yimen_oidc_bearer_unknown(
-    const ngx_http_yimen_provider_t *provider);
+ngx_int_t ngx_http_yimen_oidc_bearer(
+    const ngx_http_yimen_main_conf_t *ymcf, struct ym_str token, int64_t now,
+    json_t **ret_claims, ngx_http_yimen_login_t *ret, struct ym_err *err);
 
 /*
  * Where the browser has to go for the provider to sign the person out as well

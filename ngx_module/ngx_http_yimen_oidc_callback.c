@@ -413,6 +413,7 @@ ngx_http_yimen_oidc_tokens(ngx_http_yimen_ctx_t *ctx,
 static void
 ngx_http_yimen_oidc_verify(ngx_http_yimen_ctx_t *ctx)
 {
+    ym_status                         rc;
     struct ym_err                     err;
     struct ym_str                     token;
     ngx_http_yimen_flow_t            *flow;
@@ -436,10 +437,21 @@ ngx_http_yimen_oidc_verify(ngx_http_yimen_ctx_t *ctx)
     rules.max_age_s = (provider->max_age < 0) ? -1 : provider->max_age / 1000;
     rules.skew_ms = provider->skew;
 
-    if (ym_oidc_id_token(token, &rules, ym_now_ms(), &flow->claims, &err)
-        == YM_OK)
-    {
+    rc = ym_oidc_id_token(token, &rules, ym_now_ms(), &flow->claims, &err);
+
+    if (rc == YM_OK) {
         ngx_http_yimen_oidc_userinfo(ctx);
+        return;
+    }
+
+    if (rc == YM_EUNSUPPORTED) {
+        ngx_http_yimen_oidc_refuse(ctx, NGX_HTTP_FORBIDDEN, "weak_sign_in",
+                                   err.message,
+                                   "这次登录的方式或时间达不到本站的要求，"
+                                   "请换用更安全的方式重新登录",
+                                   "This sign-in was by too weak a method or "
+                                   "too long ago. Sign in again by a stronger "
+                                   "one");
         return;
     }
 
@@ -570,10 +582,12 @@ ngx_http_yimen_oidc_begin(ngx_http_yimen_ctx_t *ctx)
                                   &flow->tokens, &flow->login)
         != NGX_OK)
     {
-        ngx_http_yimen_oidc_refuse(ctx, NGX_HTTP_FORBIDDEN, "bad_subject",
-                                   "sub is not acceptable",
-                                   "您的账号标识不符合要求，请联系管理员",
-                                   "The name of your account cannot be used "
+        ngx_http_yimen_oidc_refuse(ctx, NGX_HTTP_FORBIDDEN, "bad_claims",
+                                   "sub, org or area is not acceptable",
+                                   "您的账号、机构或区划信息不符合要求，"
+                                   "请联系管理员",
+                                   "Your account, organisation or area is "
+                                   "not told in a form that can be used "
                                    "here. Tell the administrator");
         return;
     }

@@ -332,6 +332,22 @@ ngx_http_yimen_oidc_check(const struct ym_yaml *item,
                     "`inside: true`)");
     }
 
+    /* or an ID token, which everybody's browser may have, would do as well */
+
+    if (f->audience != NULL && ngx_strcmp(f->audience, f->client_id) == 0) {
+        ym_diag_add(d, item->file, item->line, item->column,
+                    "audience must not be the client_id: ID tokens are no "
+                    "access tokens");
+    }
+
+    if (ngx_strcmp(f->issuer, ymcf->auth.rules.issuer) == 0
+        && f->audience != NULL)
+    {
+        ym_diag_add(d, item->file, item->line, item->column,
+                    "the tokens of auth.issuer are checked with auth.jwks: "
+                    "leave audience out here");
+    }
+
     list = ymcf->providers.elts;
 
     for (i = 0; i < ymcf->providers.nelts; i++) {

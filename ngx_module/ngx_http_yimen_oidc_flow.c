@@ -121,6 +121,8 @@ ngx_http_yimen_oidc_start(ngx_http_yimen_ctx_t *ctx)
     if (ctx->request->method != NGX_HTTP_GET
         || (mode != NULL && !ngx_http_yimen_is_navigation(ctx->request)))
     {
+        (void) ngx_http_yimen_answer_header(ctx, "WWW-Authenticate",
+                                          YM_STR("Bearer realm=\"yimen\""));
         ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_UNAUTHORIZED,
                                "请在浏览器窗口中登录",
                                "Sign in by opening this address in a window");

@@ -21,7 +21,9 @@ static struct ym_str ngx_http_yimen_oidc_text(const json_t *claims,
     const json_t *info, const char *name, size_t max);
 static ngx_uint_t ngx_http_yimen_oidc_role(
     const ngx_http_yimen_provider_t *provider, const json_t *role);
-static ngx_uint_t ngx_http_yimen_oidc_area_ok(struct ym_str area);
+static ngx_int_t ngx_http_yimen_oidc_place(const json_t *claims,
+    const json_t *info, const char *name, size_t max, struct ym_str *ret);
+static ngx_uint_t ngx_http_yimen_oidc_digits(struct ym_str area);
 
 
 ngx_int_t
@@ -57,13 +59,18 @@ ngx_http_yimen_oidc_login(const ngx_http_yimen_provider_t *p,
 
     ret->email = ngx_http_yimen_oidc_text(claims, info, p->email_claim,
                                           NGX_HTTP_YIMEN_CLAIM_BYTES);
-    ret->org = ngx_http_yimen_oidc_text(claims, info, p->org_claim,
-                                        NGX_HTTP_YIMEN_ORG_BYTES);
-    ret->area = ngx_http_yimen_oidc_text(claims, info, p->area_claim,
-                                         NGX_HTTP_YIMEN_AREA_DIGITS);
 
-    if (!ngx_http_yimen_oidc_area_ok(ret->area)) {
-        ret->area = YM_STR("");
+    /* these decide what one sees: there and unfit is not the same as absent */
+
+    if (ngx_http_yimen_oidc_place(claims, info, p->org_claim,
+                                  NGX_HTTP_YIMEN_ORG_BYTES, &ret->org)
+        != NGX_OK
+        || ngx_http_yimen_oidc_place(claims, info, p->area_claim,
+                                     NGX_HTTP_YIMEN_AREA_DIGITS, &ret->area)
+           != NGX_OK
+        || !ngx_http_yimen_oidc_digits(ret->area))
+    {
+        return NGX_DECLINED;
     }
 
     ret->roles = ngx_http_yimen_oidc_roles(p, claims);
@@ -122,8 +129,28 @@ ngx_http_yimen_oidc_text(const json_t *claims, const json_t *info,
 }
 
 
+static ngx_int_t
+ngx_http_yimen_oidc_place(const json_t *claims, const json_t *info,
+    const char *name, size_t max, struct ym_str *ret)
+{
+    const json_t  *value;
+
+    value = ym_oidc_claim(claims, name);
+
+    if (value == NULL && info != NULL) {
+        value = ym_oidc_claim(info, name);
+    }
+
+    *ret = ngx_http_yimen_oidc_text(claims, info, name, max);
+
+    return (value == NULL || json_is_null(value) || ret->n
+            || (json_is_string(value) && json_string_length(value) == 0))
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
 static ngx_uint_t
-ngx_http_yimen_oidc_area_ok(struct ym_str area)
+ngx_http_yimen_oidc_digits(struct ym_str area)
 {
     size_t  i;
 

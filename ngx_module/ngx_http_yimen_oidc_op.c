@@ -508,54 +508,32 @@ ngx_http_yimen_op_tokens(ngx_http_yimen_op_t *op, ngx_pool_t *pool,
 }
 
 
-/* keys for API clients */
+/* API clients wait for nobody: what is missing is fetched for the next one */
 
 ngx_int_t
-ngx_http_yimen_oidc_bearer(ngx_http_yimen_main_conf_t *ymcf,
-    struct ym_str issuer, const ngx_http_yimen_provider_t **ret,
-    const struct ym_jwks **ret_keys)
+ngx_http_yimen_op_now(ngx_http_yimen_op_t *op)
 {
-    ngx_http_yimen_op_t              *op;
-    const ngx_http_yimen_provider_t  *provider;
+    ngx_uint_t  old, paused;
 
-    provider = ngx_http_yimen_provider_of(ymcf, issuer);
+    paused = op->failed
+             && ngx_current_msec - op->failed_at < NGX_HTTP_YIMEN_OP_PAUSE;
 
-    if (provider == NULL || provider->audience == NULL) {
-        return NGX_DECLINED;
-    }
+    old = op->keys == NULL
+          || ngx_current_msec - op->keys_at >= (ngx_msec_t) op->conf->keys_ttl;
 
-    op = ngx_http_yimen_op(provider);
-
-    if (!op->busy
-        && (op->keys == NULL
-            || ngx_current_msec - op->keys_at
-               >= (ngx_msec_t) provider->keys_ttl)
-        && (!op->failed || ngx_current_msec - op->failed_at
-                           >= NGX_HTTP_YIMEN_OP_PAUSE))
-    {
+    if (old && !paused && !op->busy) {
         ngx_http_yimen_op_begin(op);
     }
 
-    if (op->keys == NULL) {
-        return NGX_AGAIN;
-    }
-
-    *ret = provider;
-    *ret_keys = op->keys;
-
-    return NGX_OK;
+    return (op->keys != NULL) ? NGX_OK : NGX_AGAIN;
 }
 
 
 void
-ngx_http_yimen_oidc_bearer_unknown(const ngx_http_yimen_provider_t *provider)
+ngx_http_yimen_op_look(ngx_http_yimen_op_t *op)
 {
-    ngx_http_yimen_op_t  *op;
-
-    op = ngx_http_yimen_op(provider);
-
     if (op->busy || (op->asked && ngx_current_msec - op->asked_at
-                                  < (ngx_msec_t) provider->keys_window))
+                                  < (ngx_msec_t) op->conf->keys_window))
     {
         return;
     }

@@ -66,6 +66,12 @@ void ngx_http_yimen_op_need(ngx_http_yimen_op_t *op, ngx_pool_t *pool,
 void ngx_http_yimen_op_renew(ngx_http_yimen_op_t *op, ngx_pool_t *pool,
     ngx_http_yimen_op_pt handler, void *data);
 
+/* NGX_OK: there are keys; NGX_AGAIN: they are being fetched; nobody waits */
+ngx_int_t ngx_http_yimen_op_now(ngx_http_yimen_op_t *op);
+
+/* looks for new keys, at most once a window; nobody waits */
+void ngx_http_yimen_op_look(ngx_http_yimen_op_t *op);
+
 /* asks an endpoint: CA, time limit and permission of this provider */
 ngx_int_t ngx_http_yimen_op_fetch(ngx_http_yimen_op_t *op, ngx_pool_t *pool,
     ngx_http_yimen_fetch_t *what, ngx_http_yimen_fetch_pt handler,

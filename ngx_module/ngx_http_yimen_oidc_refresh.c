@@ -65,7 +65,8 @@ static void ngx_http_yimen_refresh_came(void *data,
 static void ngx_http_yimen_refresh_verify(ngx_http_yimen_refresh_t *job);
 static void ngx_http_yimen_refresh_again(void *data, ngx_int_t rc);
 static void ngx_http_yimen_refresh_keep(ngx_http_yimen_refresh_t *job);
-static void ngx_http_yimen_refresh_update(ngx_http_yimen_refresh_t *job);
+static ngx_int_t ngx_http_yimen_refresh_update(
+    ngx_http_yimen_refresh_t *job);
 static void ngx_http_yimen_refresh_kept(void *data, redisReply **reply,
     ngx_http_yimen_redis_e why);
 static void ngx_http_yimen_refresh_trouble(ngx_http_yimen_refresh_t *job,
@@ -452,7 +453,11 @@ ngx_http_yimen_refresh_keep(ngx_http_yimen_refresh_t *job)
     ngx_int_t               sent;
     ngx_http_yimen_fcall_t  call;
 
-    ngx_http_yimen_refresh_update(job);
+    if (ngx_http_yimen_refresh_update(job) != NGX_OK) {
+        ngx_http_yimen_refresh_refused(job, "sub, org or area is not "
+                                            "acceptable");
+        return;
+    }
 
     ym_buf_init(&sealed, 2 * YM_SESSION_VALUE_MAX);
     rc = ym_session_value_seal(job->conf->ring, job->hex, &job->v, &sealed,
@@ -478,7 +483,7 @@ ngx_http_yimen_refresh_keep(ngx_http_yimen_refresh_t *job)
 
 /* what the provider says anew counts; what it no longer says stays */
 
-static void
+static ngx_int_t
 ngx_http_yimen_refresh_update(ngx_http_yimen_refresh_t *job)
 {
     struct ym_session_value  *v;
@@ -494,10 +499,15 @@ ngx_http_yimen_refresh_update(ngx_http_yimen_refresh_t *job)
         job->tokens.id_token = v->id_token.p;
     }
 
-    if (ngx_http_yimen_oidc_login(job->provider, job->claims, NULL,
-                                  &job->tokens, &login)
-        == NGX_OK)
-    {
+    if (job->claims != NULL) {
+
+        if (ngx_http_yimen_oidc_login(job->provider, job->claims, NULL,
+                                      &job->tokens, &login)
+            != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+
         if (ym_oidc_claim(job->claims, job->provider->roles_claim)) {
             v->roles = (int64_t) login.roles;
         }
@@ -518,6 +528,8 @@ ngx_http_yimen_refresh_update(ngx_http_yimen_refresh_t *job)
     v->refresh_at = ngx_http_yimen_oidc_refresh_at(&job->tokens);
     v->refresh_token = ym_str_of(job->tokens.refresh_token);
     v->id_token = ym_str_of(job->tokens.id_token);
+
+    return NGX_OK;
 }
 
 

@@ -28,6 +28,8 @@ typedef enum {
     NGX_HTTP_YIMEN_T_NAME,
     NGX_HTTP_YIMEN_T_EMAIL,
     NGX_HTTP_YIMEN_T_CLIENT,
+    NGX_HTTP_YIMEN_T_ISSUER,
+    NGX_HTTP_YIMEN_T_PROVIDER,
     NGX_HTTP_YIMEN_T_COUNT
 } ngx_http_yimen_text_e;
 

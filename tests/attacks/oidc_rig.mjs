@@ -2,6 +2,10 @@
  * A gateway with OpenID providers, for the tests of OpenID Connect.
  */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { LOCATIONS, startGateway, withSessions } from '../lib/gateway.mjs';
 import { Browser } from './browser.mjs';
 import { startOp } from './hostile_op.mjs';
@@ -54,4 +58,17 @@ export async function rejected(inv, b, r, status = 400) {
   assert.match(r.headers['content-type'], /^text\/html/);
   assert.equal(b.session(), undefined, 'no session cookie');
   assert.equal((await b.me()).status, 401);
+}
+
+/* An authority of one's own and a certificate for a name: {file (of the authority), key, cert, remove()}. */
+export function makeCa(name) {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'yimen-ca-'));
+  const at = (f) => path.join(dir, f);
+  const openssl = (...args) => execFileSync('openssl', args, { stdio: 'pipe' });
+  const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  openssl('req', '-x509', ...ec, '-keyout', at('ca.key'), '-out', at('ca.pem'), '-days', '2', '-subj', '/CN=test authority');
+  openssl('req', ...ec, '-keyout', at('key.pem'), '-out', at('csr.pem'), '-subj', `/CN=${name}`);
+  fs.writeFileSync(at('ext'), `subjectAltName=DNS:${name}\n`);
+  openssl('x509', '-req', '-in', at('csr.pem'), '-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-out', at('cert.pem'), '-days', '2', '-extfile', at('ext'));
+  return { file: at('ca.pem'), key: fs.readFileSync(at('key.pem')), cert: fs.readFileSync(at('cert.pem')), remove: () => fs.rmSync(dir, { recursive: true }) };
 }

@@ -13,7 +13,7 @@
 #include "ngx_http_yimen_session.h"
 
 #include "ym_cas.h"
-#include "ym_form.h"
+#include "ym_form_body.h"
 #include "ym_place.h"
 #include "ym_store_door.h"
 #include "ym_time.h"

@@ -10,7 +10,7 @@
 #include "ngx_http_yimen_records.h"
 
 #include "ym_cas.h"
-#include "ym_form.h"
+#include "ym_form_body.h"
 #include "ym_session_value.h"
 #include "ym_store_cas.h"
 #include "ym_store_door.h"

@@ -39,7 +39,7 @@ enum hash { HASH_NONE, HASH_256, HASH_384, HASH_512, HASHES };
 struct ym_jwks {
     struct ym_arena *arena;
     struct key *keys;
-    size_t count;
+    size_t count, private_count;
     EVP_MD *md[HASHES];
 };
 
@@ -328,6 +328,7 @@ ym_status ym_jwks_load(struct ym_str text, bool allow_oct, struct ym_jwks **ret,
     }
     for (size_t i = 0; i < json_array_size(keys); i++) {
         struct key key;
+        set->private_count += json_object_get(json_array_get(keys, i), "d") != NULL;
         if (key_load(set, json_array_get(keys, i), allow_oct, &key)) {
             set->keys[set->count++] = key;
         } else if (key.secret.p != NULL) {
@@ -365,6 +366,11 @@ void ym_jwks_close(struct ym_jwks *k)
         }
     }
     ym_arena_close(k->arena);
+}
+
+size_t ym_jwks_private(const struct ym_jwks *keys)
+{
+    return keys->private_count;
 }
 
 bool ym_jwks_has(const struct ym_jwks *keys, const char *kid)

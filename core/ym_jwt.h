@@ -20,6 +20,9 @@ ym_status ym_jwks_load(struct ym_str text, bool allow_oct, struct ym_jwks **ret,
                        struct ym_err *err);
 void ym_jwks_close(struct ym_jwks *k); /* accepts NULL */
 
+/* Entries with private parts: those were left out, but do not belong into a set that is given away. */
+size_t ym_jwks_private(const struct ym_jwks *keys);
+
 struct ym_jwt_rules {
     const char *const
         *algorithms;      /* allow-list, NULL-terminated: "RS256", "ES256", "EdDSA", "HS256" … */

@@ -444,6 +444,13 @@ ngx_http_yimen_auth_keys(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf,
         return NGX_CONF_ERROR;
     }
 
+    if (ym_jwks_private(ymcf->auth.keys)) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"%V\" holds private parts of keys: they are not "
+                           "used here and should be known to nobody but who "
+                           "signs", &path);
+    }
+
     /* a set with an oct key is a secret */
 
     ym_wipe(text.data, text.len);

@@ -284,7 +284,8 @@ ngx_http_yimen_totp_secret(ngx_http_yimen_ctx_t *ctx, struct ym_buf *out)
     ym_buf_adds(out, "\">");
     ym_buf_adds(out, ctx->lang == YM_EN ? "Open the app on this phone"
                                         : "在本机的应用中打开");
-    ym_buf_adds(out, "</a>\n<div class=\"or\"></div>\n");
+    ym_buf_adds(out, "</a>\n");
+    ngx_http_yimen_form_text(ctx, out, "div class=\"or\"", "然后", "then");
     ym_buf_wipe(&link);
 }
 

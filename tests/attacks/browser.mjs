@@ -41,24 +41,32 @@ export class Browser {
 
   flows() { return [...this.cookies.keys()].filter((k) => /^(__Host-)?yimen-flow-/.test(k)); }
 
+  /* Ours are kept by name; those of others by path and name, as a browser does. */
   keep(origin, lines = []) {
     const jar = this.jar(origin);
     for (const line of [].concat(lines ?? [])) {
       const [pair, ...attributes] = line.split(';').map((s) => s.trim());
       const at = pair.indexOf('=');
       const name = pair.slice(0, at), value = pair.slice(at + 1);
+      const path = attributes.find((a) => /^path=/i.test(a))?.slice(5) ?? '/';
       const gone = attributes.some((a) => /^max-age=0$/i.test(a) || (/^expires=/i.test(a) && Date.parse(a.slice(8)) < Date.now()));
-      if (gone) jar.delete(name); else jar.set(name, value);
+      const key = origin === this.origin ? name : `${path} ${name}`;
+      if (gone) jar.delete(key); else jar.set(key, value);
     }
   }
 
-  header(origin) { return [...this.jar(origin)].map(([k, v]) => `${k}=${v}`).join('; '); }
+  header(origin, path = '/') {
+    const jar = [...this.jar(origin)];
+    if (origin === this.origin) return jar.map(([k, v]) => `${k}=${v}`).join('; ');
+    return jar.map(([k, v]) => [...k.split(' '), v]).filter(([p]) => path === p || path.startsWith(p.endsWith('/') ? p : `${p}/`))
+      .map(([, name, v]) => `${name}=${v}`).join('; ');
+  }
 
   /* One request, no redirect followed. */
   async ask(method, url, { headers = {}, form, body, navigation = true, cookies = true, nginx = this.nginx } = {}) {
     const u = new URL(url, this.origin);
     const h = { ...(navigation ? NAVIGATION : {}), ...headers };
-    if (cookies && this.jar(u.origin).size) h.cookie = this.header(u.origin);
+    if (cookies && this.header(u.origin, u.pathname)) h.cookie = this.header(u.origin, u.pathname);
     let payload = body;
     if (form) {
       payload = new URLSearchParams(form).toString();
@@ -107,6 +115,23 @@ export class Browser {
     if (r.status !== 303) return { start: r };
     const last = await this.follow(r, { stop: (url) => url.startsWith(`${this.origin}/auth/callback/`), ...options });
     return { start: r, callback: last.next, last };
+  }
+
+  /*
+   * Fills the forms of a provider's pages with what it knows of, until the browser is sent back to
+   * the gateway; r.next is the callback then.
+   */
+  async throughForms(r, known, { stop = (url) => url.startsWith(`${this.origin}/`), max = 6 } = {}) {
+    for (let i = 0; i < max && !r.next; i++) {
+      if (r.status !== 200) throw new Error(`${r.url}: ${r.status}: ${r.body.slice(0, 500)}`);
+      const { action, fields } = readForm(r.body);
+      const form = Object.fromEntries(Object.entries(fields).map(([k, v]) => [k, known[k] ?? v]));
+      for (const [k, v] of Object.entries(known)) if (k.startsWith('+')) form[k.slice(1)] = v;
+      const url = new URL(action ?? r.url, r.url).href;
+      r = await this.follow(await this.ask('POST', url, { form, headers: { origin: new URL(url).origin, referer: r.url } }), { stop });
+    }
+    if (!r.next) throw new Error(`no way back from ${r.url}: ${r.body.slice(0, 500)}`);
+    return r;
   }
 
   /* The whole sign-in at a provider that asks nothing. The answer of the callback. */

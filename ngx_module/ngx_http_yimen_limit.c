@@ -76,11 +76,10 @@ ngx_http_yimen_limit(ngx_http_request_t *r,
     const ngx_http_yimen_identity_t *who, ngx_uint_t *ret_after)
 {
     ngx_uint_t                        i, known;
+    const char                       *kind;
     struct ym_str                     key;
     ngx_http_yimen_limit_t           *limit;
     ngx_http_yimen_front_loc_conf_t  *flcf;
-
-    static const char *const  kinds[] = { "who", "peer", "client" };
 
     flcf = ngx_http_get_module_loc_conf(r, ngx_http_yimen_front_module);
 
@@ -94,24 +93,25 @@ ngx_http_yimen_limit(ngx_http_request_t *r,
     for (i = 0; i < flcf->limits->nelts; i++) {
 
         key = YM_STR_NULL;
+        kind = "peer";
 
-        if (known && limit[i].key == NGX_HTTP_YIMEN_LIMIT_IDENTITY) {
+        if (known && limit[i].key != NGX_HTTP_YIMEN_LIMIT_PEER) {
             key = who->subject;
+            kind = "who";
 
-        } else if (known && limit[i].key == NGX_HTTP_YIMEN_LIMIT_CLIENT) {
-            key = who->client.n ? who->client : who->subject;
+            if (limit[i].key == NGX_HTTP_YIMEN_LIMIT_CLIENT && who->client.n) {
+                key = who->client;
+                kind = "client";
+            }
         }
 
-        /* nobody known: the address stands for him, in buckets of its own */
+        /* nobody known: the address stands for him */
 
         if (key.n == 0) {
             key = ngx_http_yimen_peer(r);
         }
 
-        if (ngx_http_yimen_limit_use(r, &limit[i],
-                                     kinds[known ? limit[i].key
-                                           : NGX_HTTP_YIMEN_LIMIT_PEER],
-                                     key, 1, ret_after)
+        if (ngx_http_yimen_limit_use(r, &limit[i], kind, key, 1, ret_after)
             != NGX_OK)
         {
             return NGX_BUSY;

@@ -13,6 +13,7 @@ import { LOCATIONS, PUBLIC_URL, startGateway, withSessions } from '../lib/gatewa
 import { sleep, testNginx, until } from '../lib/nginx.mjs';
 import { endSession, makeSession } from '../lib/session.mjs';
 import { claims, makeToken } from '../lib/tokens.mjs';
+import { TYPE, block, field, frame, headers, indexed, request, talk } from './h2_raw.mjs';
 import { Invariants, NAVIGATION, get, parseMessage, rawRequest, startUpstream } from './invariants.mjs';
 
 const IDENTITY = ['x-remote-user', 'x-person', 'x-groups-of', 'x-app-token'];
@@ -72,7 +73,11 @@ describe('headers', () => {
     upstream = await startUpstream({ respond: (q, s) => upstream.next?.(q, s) });
     g = await startGateway({
       deploy: { auth: withSessions({}, { identity_keys: `file:${keys.file}` }) },
-      nginx: { level: 'notice', http: 'underscores_in_headers on; ignore_invalid_headers off;', server: server(upstream.socket) },
+      nginx: {
+        level: 'notice', server: server(upstream.socket), allow: [/listen \.\.\. http2" directive is deprecated/],
+        http: `underscores_in_headers on; ignore_invalid_headers off; large_client_header_buffers 4 8k;
+          server { listen unix:${keys.dir}/h2.sock http2; server_name localhost; ${server(upstream.socket)} }`,
+      },
     });
     inv = new Invariants(g, { upstream, identity: IDENTITY });
     person = await makeSession(g, { person: 'city:mei', sub: 'mei', login: 'mei', name: '王 梅' });
@@ -379,6 +384,52 @@ describe('headers', () => {
     inv.mark();
   });
 
+  test('E111 HTTP/2: the same rules, and limits of its own', async () => {
+    const h2 = `${keys.dir}/h2.sock`;
+    const app = (more, authority) => headers(1, block(request('/app/x', [['cookie', person.cookie], ...more], authority)));
+    const ok = async () => {
+      const r = await talk(h2, [app([['x-remote-user', 'root'], ['x_remote_user', 'root'], ['x-forwarded-for', 'evil.test'], ['connection-x', 'y']])]);
+      assert.equal(r.status[1], 200);
+      inv.passed({ status: 200, body: '' }, MEI);
+      assert.doesNotMatch(upstream.last.raw, /evil|root|yimen=/);
+    };
+    await ok();
+    const none = async (frames, statuses = [400], options = {}) => {
+      const r = await talk(h2, frames, options);
+      const status = r.status[1];
+      assert.ok(status === undefined ? (r.closed || r.goaway !== null || Object.keys(r.reset).length > 0) : statuses.includes(status), JSON.stringify(r));
+      assert.equal(upstream.hits, inv.hits, 'I1');
+      inv.alive();
+    };
+    await none([app([['host', 'evil.test']])]);
+    await none([headers(1, block([[':method', 'GET'], [':scheme', 'http'], [':path', '/app/x'], [':authority', 'localhost'], [':authority', 'evil.test']]))]);
+    await none([app([], 'h@e')]);
+    await none([app([['X-Remote-User', 'root']])]);
+    await none([app([['x-a', 'b\r\nx-remote-user: root']])]);
+    await none([app([['x-a\r\nx-remote-user', 'root']])]);
+    await none([app([[':path', '/admin']])]);
+    await none([headers(1, block(request('/app/..;/x', [['cookie', person.cookie]])))]);
+    await none([headers(1, block(request('/app/%2e%2e/x', [['cookie', person.cookie]])))]);
+    for (const name of ['connection', 'transfer-encoding', 'upgrade']) {
+      const r = await talk(h2, [app([[name, name === 'connection' ? 'x-remote-user' : 'h2c']])]);
+      assert.ok([200, 400, 501].includes(r.status[1]) || r.reset[1] !== undefined || r.goaway !== null, JSON.stringify(r));
+      if (r.status[1] === 200) inv.passed({ status: 200, body: '' }, MEI);
+    }
+    await none([headers(1, block(request('/app/x', Array.from({ length: 1001 }, (_, i) => [`x-${i}`, 'y']))))], [400, 401, 431]);
+    /* CONTINUATION without end */
+    await none([headers(1, block(request('/app/x')), 1), ...Array.from({ length: 2000 }, () => frame(TYPE.CONTINUATION, 0, 1, Buffer.concat(Array.from({ length: 20 }, () => field('x-a', 'b'.repeat(100))))))], [400, 401, 431]);
+    /* one large field, put into the table and named thousands of times */
+    await none([headers(1, Buffer.concat([block(request('/app/x')), field('x-bomb', 'b'.repeat(3900), true), ...Array.from({ length: 8000 }, () => indexed(62))]))], [400, 401, 431]);
+    /* rapid reset (CVE-2023-44487) */
+    await inv.undisturbed(async () => {
+      const flood = [];
+      for (let i = 0; i < 3000; i++) flood.push(headers(1 + 2 * i, block(request('/app/x'))), frame(TYPE.RST_STREAM, 0, 1 + 2 * i, Buffer.from([0, 0, 0, 8])));
+      await talk(h2, flood, { streams: 3000, ms: 2000 });
+    }, { floor: 200 });
+    inv.mark();
+    await ok();
+  });
+
   test('E112 the signed identity: for one application, for a minute, by published keys', async () => {
     inv.passed(await raw('/jwt/x', cookie() + lines(SPOOFED)), {});
     const token = upstream.last.headers.authorization.replace(/^Bearer /, '');
@@ -485,7 +536,3 @@ describe('headers', () => {
     await sleep(0);
   });
 });
-
-/*
- * E111 needs HTTP/2: http2.test.mjs in this folder.
- */

@@ -361,17 +361,29 @@ ngx_http_yimen_record_write(ngx_http_yimen_ctx_t *ctx,
         ym_buf_add_json(out, record->deliveries[i].system);
     }
 
-    ym_buf_adds(out, "],\"deliveries\":{");
+    ym_buf_adds(out, "],\"deliveries\":");
+    ngx_http_yimen_progress_write(ctx, record);
+    ym_buf_addc(out, '}');
+}
+
+
+void
+ngx_http_yimen_progress_write(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_record_t *record)
+{
+    ngx_uint_t  i;
+
+    ym_buf_addc(&ctx->out, '{');
 
     for (i = 0; i < record->count; i++) {
         if (i) {
-            ym_buf_addc(out, ',');
+            ym_buf_addc(&ctx->out, ',');
         }
 
         ngx_http_yimen_delivery_write(ctx, &record->deliveries[i]);
     }
 
-    ym_buf_adds(out, "}}");
+    ym_buf_addc(&ctx->out, '}');
 }
 
 

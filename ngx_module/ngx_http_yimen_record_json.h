@@ -42,6 +42,10 @@ ngx_int_t ngx_http_yimen_record_read_at(ngx_http_yimen_ctx_t *ctx,
 void ngx_http_yimen_record_write(ngx_http_yimen_ctx_t *ctx,
     const ngx_http_yimen_record_t *record, ngx_uint_t masked);
 
+/* appends its deliveries alone: {"system": {…}, …} */
+void ngx_http_yimen_progress_write(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_record_t *record);
+
 /* {"at": …, "by": …, "data": …} → its three values; data as text */
 ngx_int_t ngx_http_yimen_envelope_read(struct ym_str envelope,
     struct ym_str *ret_at, struct ym_str *ret_by, struct ym_str *ret_data);

@@ -77,6 +77,10 @@ const ngx_http_yimen_route_t  ngx_http_yimen_routes[] = {
       ngx_http_yimen_delivery_card, "getDeliveryCard",
       "What a system gets of a record, in its own words" },
 
+    { NGX_HTTP_GET, API "/events", READERS, 0,
+      ngx_http_yimen_events, "watchRecord",
+      "How a record's deliveries go on, as server-sent events" },
+
     { NGX_HTTP_GET, API "/deliveries", OPERATORS, 0,
       ngx_http_yimen_deliveries_list, "listDeliveries",
       "Deliveries that need attention" },

@@ -19,7 +19,4 @@ export function progressOf(r: YimenRecord): { done: number; all: number } {
   return { done: all.filter((d) => AT_REST.includes(d.state)).length, all: all.length };
 }
 
-export const isMoving = (r: YimenRecord): boolean =>
-  Object.values(r.deliveries).some((d) => d.state === 'queued' || d.state === 'sending' || d.state === 'retrying' || (d.state === 'unknown' && d.next_attempt !== null));
-
 export const titleOf = (r: YimenRecord): string => (typeof r.data.title === 'string' && r.data.title !== '' ? r.data.title : r.id);

@@ -83,6 +83,8 @@ static const ngx_http_yimen_parameter_t  ngx_http_yimen_parameters[] = {
       "retrying, unknown, rejected, dead or handoff" },
     { "listDeliveries", "query", "limit", COUNT("200"), "Page size" },
     { "listDeliveries", "query", "cursor", TEXT, "From `next`" },
+    { "listUsers", "query", "limit", COUNT("200"), "Page size" },
+    { "listUsers", "query", "cursor", TEXT, "From `next`" },
     { "listAudit", "query", "limit", COUNT("200"), "Page size" },
     { "listAudit", "query", "who", TEXT, "Person id" },
     { "listAudit", "query", "what", TEXT, "What was done" },
@@ -95,7 +97,25 @@ static const ngx_http_yimen_parameter_t  ngx_http_yimen_parameters[] = {
 };
 
 
+#define USER                                                                  \
+    "\"login\":" TEXT ",\"aliases\":{\"type\":\"array\",\"maxItems\":5,"       \
+    "\"items\":" TEXT "},\"email\":" TEXT ",\"name\":" TEXT ",\"org\":" TEXT   \
+    ",\"area\":" TEXT ",\"roles\":{\"type\":\"array\",\"minItems\":1,"        \
+    "\"items\":{\"enum\":[\"staff\",\"supervisor\",\"operator\",\"auditor\","  \
+    "\"admin\"]}},\"disabled\":{\"type\":\"boolean\"}"
+
+
 static const ngx_http_yimen_operation_t  ngx_http_yimen_operations[] = {
+    { "createUser",
+      "{\"type\":\"object\",\"required\":[\"login\",\"roles\"],"
+      "\"properties\":{" USER "},\"additionalProperties\":false}",
+      NULL, "201" },
+    { "patchUser",
+      "{\"type\":\"object\",\"properties\":{" USER ",\"second_factor\":"
+      "{\"type\":[\"boolean\",\"null\"]}},\"additionalProperties\":false}",
+      NULL, "200" },
+    { "resetUser", "{\"type\":\"object\"}", NULL, "200" },
+    { "unlockUser", "{\"type\":\"object\"}", NULL, "200" },
     { "createRecord", REF("NewRecord"), REF("Record"), "201" },
     { "listRecords", NULL, REF("Page"), "200" },
     { "getRecord", NULL, REF("Record"), "200" },

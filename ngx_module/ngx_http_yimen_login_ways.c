@@ -7,8 +7,9 @@
 #include "ym_place.h"
 
 
-static void ngx_http_yimen_ways_address(struct ym_buf *out,
-    const ngx_http_yimen_provider_t *provider, struct ym_str place);
+static void ngx_http_yimen_ways_address(ngx_http_yimen_ctx_t *ctx,
+    struct ym_buf *out, const ngx_http_yimen_provider_t *provider,
+    struct ym_str place);
 
 
 ngx_uint_t
@@ -32,7 +33,7 @@ ngx_http_yimen_providers_html(ngx_http_yimen_ctx_t *ctx, struct ym_buf *out,
                                      : provider->title_zh;
 
         ym_buf_init(&address, 4 * YM_PLACE_MAX);
-        ngx_http_yimen_ways_address(&address, provider, place);
+        ngx_http_yimen_ways_address(ctx, &address, provider, place);
 
         ym_buf_adds(out, "<a class=\"button");
         ym_buf_adds(out, after || i ? " quiet" : "");
@@ -61,7 +62,7 @@ ngx_http_yimen_login_only(ngx_http_yimen_ctx_t *ctx, struct ym_str place)
     }
 
     ym_buf_init(&address, 4 * YM_PLACE_MAX);
-    ngx_http_yimen_ways_address(&address,
+    ngx_http_yimen_ways_address(ctx, &address,
                                 ngx_http_yimen_provider(ctx->conf, 0), place);
 
     if (address.failed != YM_OK) {
@@ -78,11 +79,17 @@ ngx_http_yimen_login_only(ngx_http_yimen_ctx_t *ctx, struct ym_str place)
 
 
 static void
-ngx_http_yimen_ways_address(struct ym_buf *out,
+ngx_http_yimen_ways_address(ngx_http_yimen_ctx_t *ctx, struct ym_buf *out,
     const ngx_http_yimen_provider_t *provider, struct ym_str place)
 {
+    struct ym_str  again;
+
     ym_buf_adds(out, "/auth/start/");
     ym_buf_add_uri(out, ym_str_of(provider->id));
     ym_buf_adds(out, "?rd=");
     ym_buf_add_uri(out, place);
+
+    if (ngx_http_yimen_query(ctx, "again", &again) == NGX_OK) {
+        ym_buf_adds(out, "&again=1");
+    }
 }

@@ -178,6 +178,7 @@ ngx_http_yimen_oidc_start_go(ngx_http_yimen_ctx_t *ctx,
     char                              nonce[YM_OIDC_STATE_LEN + 1];
     char                              verifier[YM_OIDC_STATE_LEN + 1];
     struct ym_buf                     url;
+    struct ym_str                     again;
     struct ym_oidc_request            rq;
     const ngx_http_yimen_provider_t  *provider;
 
@@ -195,6 +196,13 @@ ngx_http_yimen_oidc_start_go(ngx_http_yimen_ctx_t *ctx,
     rq.prompt = provider->prompt;
     rq.ui_locales = (ctx->lang == YM_EN) ? "en" : "zh-CN";
     rq.max_age_s = (provider->max_age < 0) ? -1 : provider->max_age / 1000;
+
+    /* an application wants to see credentials, whoever is known (CAS, renew) */
+
+    if (ngx_http_yimen_query(ctx, "again", &again) == NGX_OK) {
+        rq.prompt = "login";
+        rq.max_age_s = 0;
+    }
 
     flow->nonce = nonce;
     flow->verifier = verifier;

@@ -23,7 +23,10 @@ if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
 fi
 packages_test="clang libcmocka-dev pmccabe codespell shellcheck git
   postgresql odbc-postgresql vsftpd libtest-json-schema-acceptance-perl dpkg-dev procps curl valgrind
-  chromium fonts-noto-cjk"
+  chromium fonts-noto-cjk
+  lemonldap-ng-fastcgi-server liblemonldap-ng-portal-perl libgd-securityimage-perl libimage-magick-perl
+  libstring-random-perl libcrypt-openssl-bignum-perl libcrypt-openssl-rsa-perl libconvert-base32-perl
+  libmime-tools-perl"
 
 # clang's runtime carries its version.
 if [ "$(. /etc/os-release && echo "${VERSION_ID%%.*}")" = 12 ]; then

@@ -26,7 +26,8 @@ packages_test="clang libcmocka-dev pmccabe codespell shellcheck git
   chromium fonts-noto-cjk
   lemonldap-ng-fastcgi-server liblemonldap-ng-portal-perl libgd-securityimage-perl libimage-magick-perl
   libstring-random-perl libcrypt-openssl-bignum-perl libcrypt-openssl-rsa-perl libconvert-base32-perl
-  libmime-tools-perl"
+  libmime-tools-perl
+  apache2-bin libapache2-mod-auth-cas php-cas php-cli php-curl php-xml"
 
 # clang's runtime carries its version.
 if [ "$(. /etc/os-release && echo "${VERSION_ID%%.*}")" = 12 ]; then

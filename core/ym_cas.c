@@ -181,37 +181,55 @@ static void add_escaped(struct ym_buf *out, struct ym_str text)
     }
 }
 
-bool ym_cas_service(struct ym_str given, struct ym_buf *out)
-{
+struct parts {
+    bool secure, asked; /* https; there is a query, perhaps an empty one */
     struct ym_str authority, path, query;
-    bool secure;
+};
+
+/* Where the parts begin and end; nothing of them is judged but the scheme. */
+static bool split(struct ym_str given, struct parts *to)
+{
     size_t at, from;
 
     if (given.n > YM_CAS_SERVICE_MAX || given.n < 8) {
         return false;
     }
-    secure = strncasecmp(given.p, "https://", 8) == 0;
-    if (!secure && strncasecmp(given.p, "http://", 7) != 0) {
+    to->secure = strncasecmp(given.p, "https://", 8) == 0;
+    if (!to->secure && strncasecmp(given.p, "http://", 7) != 0) {
         return false;
     }
-    from = secure ? 8 : 7;
-    for (at = from; at < given.n && given.p[at] != '/' && given.p[at] != '?'; at++) {
+    from = at = to->secure ? 8 : 7;
+    while (at < given.n && given.p[at] != '/' && given.p[at] != '?') {
+        at++;
     }
-    authority = (struct ym_str){given.p + from, at - from};
-    for (from = at; at < given.n && given.p[at] != '?'; at++) {
+    to->authority = (struct ym_str){given.p + from, at - from};
+    from = at;
+    while (at < given.n && given.p[at] != '?') {
+        at++;
     }
-    path = at > from ? (struct ym_str){given.p + from, at - from} : YM_STR("/");
-    query = at < given.n ? (struct ym_str){given.p + at + 1, given.n - at - 1} : YM_STR("");
+    to->path = at > from ? (struct ym_str){given.p + from, at - from} : YM_STR("/");
+    to->asked = at < given.n;
+    to->query = to->asked ? (struct ym_str){given.p + at + 1, given.n - at - 1} : YM_STR("");
+    return true;
+}
 
-    ym_buf_adds(out, secure ? "https://" : "http://");
-    if (!authority_add(authority, secure ? 443 : 80, out) || memchr(path.p, '#', path.n) != NULL ||
-        !ym_place_ok(path) || !query_ok(query) || has_ticket(query)) {
+bool ym_cas_service(struct ym_str given, struct ym_buf *out)
+{
+    struct parts parts;
+
+    if (!split(given, &parts)) {
         return false;
     }
-    add_escaped(out, path);
-    if (at < given.n) {
+    ym_buf_adds(out, parts.secure ? "https://" : "http://");
+    if (!authority_add(parts.authority, parts.secure ? 443 : 80, out) ||
+        memchr(parts.path.p, '#', parts.path.n) != NULL || !ym_place_ok(parts.path) ||
+        !query_ok(parts.query) || has_ticket(parts.query)) {
+        return false;
+    }
+    add_escaped(out, parts.path);
+    if (parts.asked) {
         ym_buf_addc(out, '?');
-        add_escaped(out, query);
+        add_escaped(out, parts.query);
     }
     return out->failed == YM_OK;
 }

@@ -88,24 +88,49 @@ struct ym_str ym_url_path(const char *url)
     return *p == '/' ? (struct ym_str){p, strcspn(p, "?#")} : YM_STR("/");
 }
 
+ym_status ym_recipe_path(const struct ym_recipe *r, struct ym_str path, struct ym_buf *out)
+{
+    size_t n = r->prefix != NULL ? strlen(r->prefix) : 0;
+
+    if (n > 0 && path.n >= n - 1 && memcmp(path.p, r->prefix, n - 1) == 0 &&
+        (path.n == n - 1 || path.p[n - 1] == '/')) {
+        ym_buf_adds(out, r->base);
+        n = path.n < n ? path.n : n;
+        path.p += n;
+        path.n -= n;
+    }
+    return ym_buf_add(out, path.p, path.n);
+}
+
+/* The address leads to r's page. */
+static bool is_page(const struct ym_recipe *r, struct ym_str location)
+{
+    struct ym_buf url, path;
+    bool same = false;
+
+    ym_buf_init(&url, YM_RECIPE_PATTERN);
+    ym_buf_init(&path, 2 * YM_RECIPE_PATTERN);
+    if (ym_buf_add(&url, location.p, location.n) == YM_OK &&
+        ym_recipe_path(r, ym_url_path(url.p), &path) == YM_OK) {
+        same = ym_str_eq(ym_buf_str(&path), ym_url_path(r->page));
+    }
+    ym_buf_clear(&url);
+    ym_buf_clear(&path);
+    return same;
+}
+
 enum ym_holds ym_recipe_signed_out(const struct ym_recipe *r, const struct ym_answer *answer)
 {
-    char location[YM_RECIPE_PATTERN];
-    struct ym_str page = ym_url_path(r->page);
-
     if (r->signed_out.count > 0) {
         return ym_answer_holds(&r->signed_out, answer);
     }
     if (answer->status == 401) {
         return YM_HOLDS;
     }
-    if (answer->status < 300 || answer->status > 399 || answer->location.n == 0 ||
-        answer->location.n >= sizeof(location)) {
+    if (answer->status < 300 || answer->status > 399 || answer->location.n == 0) {
         return YM_HOLDS_NOT;
     }
-    memcpy(location, answer->location.p, answer->location.n);
-    location[answer->location.n] = '\0';
-    return ym_str_eq(ym_url_path(location), page) ? YM_HOLDS : YM_HOLDS_NOT;
+    return is_page(r, answer->location) ? YM_HOLDS : YM_HOLDS_NOT;
 }
 
 /* The port that a URL means. */
@@ -165,13 +190,31 @@ static const char *behind_origin(const char *url)
     return p + strcspn(p, "/?#");
 }
 
+/* url, of ours by one name or the other, as the application itself has it. */
+static const char *at_origin(const struct ym_recipe *r, const char *url, struct ym_arena *a)
+{
+    const char *tail = behind_origin(url), *out = NULL;
+    struct ym_str path = ym_url_path(url);
+    struct ym_buf b;
+
+    if (*tail == '/') {
+        tail += path.n;
+    }
+    ym_buf_init(&b, 8192);
+    ym_buf_adds(&b, r->origin);
+    if (ym_recipe_path(r, path, &b) == YM_OK && ym_buf_adds(&b, tail) == YM_OK) {
+        out = ym_arena_strz(a, b.p);
+    }
+    ym_buf_clear(&b);
+    return out;
+}
+
 const char *ym_recipe_url(const struct ym_recipe *r, const char *base, const char *reference,
                           struct ym_arena *a)
 {
     xmlChar *full = xmlBuildURI((const xmlChar *)reference, (const xmlChar *)base);
     char *url = full != NULL ? ym_arena_strz(a, (const char *)full) : NULL;
     xmlURI *u = url != NULL ? parse_url(url) : NULL;
-    const char *tail;
 
     xmlFree(full);
     if (u == NULL) {
@@ -179,9 +222,8 @@ const char *ym_recipe_url(const struct ym_recipe *r, const char *base, const cha
     }
     xmlFreeURI(u);
     url[strcspn(url, "#")] = '\0';
-    if (!ym_recipe_owns(r, url) && r->public != NULL && same_origin(r->public, url)) {
-        tail = behind_origin(url);
-        return ym_arena_printf(a, "%s%s%s", r->origin, *tail == '/' ? "" : "/", tail);
+    if (ym_recipe_owns(r, url) || (r->public != NULL && same_origin(r->public, url))) {
+        return at_origin(r, url, a);
     }
     return url;
 }

@@ -303,13 +303,14 @@ static const char *resolve(xmlNode *root, const char *page_url, const char *ref,
                            struct ym_arena *a);
 
 /*
- * Which form of the page is meant: called name, or with all of having, or leading to action, or any
- * with a control.
+ * Which form of the page is meant: called name, or with all of having, or leading to one of actions, or
+ * any with a control.
  */
 struct wanted {
     const char *name;
     const char *const *having;
-    const char *action, *page_url;
+    const char *const *actions;
+    const char *page_url;
 };
 
 static bool is_wanted(const struct wanted *w, xmlNode *root, xmlNode *form, struct ym_arena *a)
@@ -317,17 +318,19 @@ static bool is_wanted(const struct wanted *w, xmlNode *root, xmlNode *form, stru
     if (w->name != NULL) {
         return called(form, w->name, a);
     }
-    if (w->action != NULL) {
+    for (size_t i = 0; w->actions != NULL && w->actions[i] != NULL; i++) {
         const char *own = resolve(root, w->page_url, attr(form, "action", a), a);
 
-        return own != NULL && strcmp(own, w->action) == 0;
+        if (own != NULL && strcmp(own, w->actions[i]) == 0) {
+            return true;
+        }
     }
     for (size_t i = 0; w->having != NULL && w->having[i] != NULL; i++) {
         if (!has_named(root, form, w->having[i], a)) {
             return false;
         }
     }
-    return w->having != NULL || has_control(root, form, a);
+    return w->having != NULL || (w->actions == NULL && has_control(root, form, a));
 }
 
 static ym_status find_form(xmlNode *root, const struct wanted *w, struct ym_arena *a, xmlNode **ret,
@@ -469,10 +472,10 @@ ym_status ym_html_form_having(struct ym_str page, const char *charset, const cha
 }
 
 ym_status ym_html_form_to(struct ym_str page, const char *charset, const char *page_url,
-                          const char *action, struct ym_arena *a, struct ym_html_form *ret,
+                          const char *const *actions, struct ym_arena *a, struct ym_html_form *ret,
                           struct ym_err *err)
 {
-    const struct wanted w = {.action = action, .page_url = page_url};
+    const struct wanted w = {.actions = actions, .page_url = page_url};
 
     return form_of(page, charset, page_url, &w, a, ret, err);
 }

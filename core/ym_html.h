@@ -32,9 +32,9 @@ ym_status ym_html_form_having(struct ym_str page, const char *charset, const cha
                               const char *const *names, struct ym_arena *a,
                               struct ym_html_form *ret, struct ym_err *err);
 
-/* The only form that leads to action, a whole URL. */
+/* The only form that leads to one of actions (whole URLs, NULL-terminated). */
 ym_status ym_html_form_to(struct ym_str page, const char *charset, const char *page_url,
-                          const char *action, struct ym_arena *a, struct ym_html_form *ret,
+                          const char *const *actions, struct ym_arena *a, struct ym_html_form *ret,
                           struct ym_err *err);
 
 /*

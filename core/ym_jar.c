@@ -324,8 +324,18 @@ static bool alive(const struct ym_jar_cookie *c, int64_t now_ms)
     return !c->gone && (c->expires_ms == 0 || c->expires_ms > now_ms);
 }
 
-ym_status ym_jar_header(const struct ym_jar *jar, struct ym_str path, int64_t now_ms,
-                        struct ym_buf *out)
+static bool goes(const struct ym_jar_cookie *c, struct ym_str path, struct ym_str other,
+                 int64_t now_ms)
+{
+    if (!alive(c, now_ms)) {
+        return false;
+    }
+    return path.p == NULL || path_matches(c->path, path) ||
+           (other.p != NULL && path_matches(c->path, other));
+}
+
+ym_status ym_jar_header(const struct ym_jar *jar, struct ym_str path, struct ym_str other,
+                        int64_t now_ms, struct ym_buf *out)
 {
     const struct ym_jar_cookie *chosen[YM_JAR_COOKIES];
     size_t count = 0, start = out->n;
@@ -334,7 +344,7 @@ ym_status ym_jar_header(const struct ym_jar *jar, struct ym_str path, int64_t no
         const struct ym_jar_cookie *c = &jar->items[i];
         size_t at = count;
 
-        if (!alive(c, now_ms) || !path_matches(c->path, path)) {
+        if (!goes(c, path, other, now_ms)) {
             continue;
         }
         while (at > 0 && strlen(chosen[at - 1]->path) < strlen(c->path)) {

@@ -36,9 +36,13 @@ void ym_jar_init(struct ym_jar *jar, struct ym_arena *arena);
  */
 bool ym_jar_take(struct ym_jar *jar, struct ym_str set_cookie, struct ym_str path, int64_t now_ms);
 
-/* "a=1; b=2" for a request for path, longest path first. YM_ETOOBIG: the header would be too long. */
-ym_status ym_jar_header(const struct ym_jar *jar, struct ym_str path, int64_t now_ms,
-                        struct ym_buf *out);
+/*
+ * "a=1; b=2" for a request for path, longest path first. other: the same place as browsers name it,
+ * when the gateway serves the application below another path; p NULL = it does not. path.p NULL:
+ * whatever the jar has. YM_ETOOBIG: the header would be too long.
+ */
+ym_status ym_jar_header(const struct ym_jar *jar, struct ym_str path, struct ym_str other,
+                        int64_t now_ms, struct ym_buf *out);
 
 /* A cookie of that name is in the jar, for whatever path. */
 bool ym_jar_has(const struct ym_jar *jar, struct ym_str name);

@@ -43,8 +43,10 @@ static const struct ym_field table[] = {
     BLOCK("fields", fields, "Constants for further fields: `{ domain: gov }`"),
     BLOCK("ask", ask, "Further fields whose values each person enters: `[ department ]`"),
     TEXT("charset", charset, NULL, 0, "Charset of the page when it does not say, or lies."),
-    TEXT("base", base, NULL, 0,
-         "Path at the application that stands for the location's prefix; default: the same path."),
+    TEXT(
+        "prefix", prefix, NULL, 0,
+        "Path below which browsers see the application, when `proxy_pass` replaces it: /apps/old/"),
+    TEXT("base", base, "/", 0, "What `proxy_pass` puts in the place of `prefix`."),
     BLOCK("signed_in", signed_in,
           "What an answer after the sign-in must be; default: not refused."),
     BLOCK("signed_out", signed_out,
@@ -235,7 +237,10 @@ static void check(struct load *l, const struct ym_yaml *map, const struct ym_rec
 {
     const struct {
         const char *key, *value;
-    } paths[] = {{"page", r->page}, {"logout", r->logout}, {"base", r->base}},
+    } paths[] = {{"page", r->page},
+                 {"logout", r->logout},
+                 {"base", r->base},
+                 {"prefix", r->prefix}},
       origins[] = {{"origin", r->origin}, {"public", r->public}};
 
     for (size_t i = 0; i < YM_COUNT(paths); i++) {
@@ -249,6 +254,10 @@ static void check(struct load *l, const struct ym_yaml *map, const struct ym_rec
             say(l, ym_yaml_get(map, origins[i].key),
                 "%s is scheme, host and port only: http://127.0.0.1:8080", origins[i].key);
         }
+    }
+    if (r->prefix != NULL &&
+        (r->prefix[strlen(r->prefix) - 1] != '/' || r->base[strlen(r->base) - 1] != '/')) {
+        say(l, ym_yaml_get(map, "prefix"), "prefix and base both end with a slash");
     }
     if (r->charset != NULL && ym_doc_charset(ym_str_of(r->charset)) == NULL) {
         say(l, ym_yaml_get(map, "charset"), "charset is utf-8, gbk, gb18030, big5 or big5-hkscs");

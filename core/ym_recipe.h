@@ -30,7 +30,8 @@ struct ym_recipe {
     const char *public; /* the origin that the application believes in; NULL = origin */
     const char *host;   /* Host header of our requests; NULL = origin's */
     const char *page, *form, *user, *password;
-    const char *base;    /* the path there that stands for the location's prefix; NULL = kept */
+    const char *prefix;  /* path below which browsers see the application; NULL = as it is there */
+    const char *base;    /* what stands for prefix there */
     const char *charset; /* NULL = the page says */
     const char *logout;  /* path; NULL = the application has none */
     const char *ca;      /* PEM file; NULL = the system's */
@@ -76,6 +77,12 @@ enum ym_holds ym_recipe_signed_out(const struct ym_recipe *r, const struct ym_an
  */
 const char *ym_recipe_url(const struct ym_recipe *r, const char *base, const char *reference,
                           struct ym_arena *a);
+
+/*
+ * A path as browsers have it, as the application has it: appended to out. Any other path is appended
+ * as it is.
+ */
+ym_status ym_recipe_path(const struct ym_recipe *r, struct ym_str path, struct ym_buf *out);
 
 /* The URL lies at r's origin: the only place where credentials go. */
 bool ym_recipe_owns(const struct ym_recipe *r, const char *url);

@@ -80,7 +80,7 @@ static ym_status set_cookie_header(struct ym_signin *s)
     ym_status rc;
 
     ym_buf_wipe(&s->cookie);
-    rc = ym_jar_header(&s->jar, ym_url_path(s->ask.url), s->now_ms, &s->cookie);
+    rc = ym_jar_header(&s->jar, YM_STR_NULL, YM_STR_NULL, s->now_ms, &s->cookie);
     s->ask.cookie = s->cookie.n > 0 ? s->cookie.p : NULL;
     return rc;
 }
@@ -425,14 +425,24 @@ ym_status ym_signin_farewell(const struct ym_recipe *r, const char *url,
                              struct ym_buf *body, struct ym_signin_ask *ret)
 {
     struct ym_str cookies[SET_COOKIES_MAX];
+    const char *names[4] = {url, NULL, NULL, NULL};
+    const char *tail = r->logout;
     struct ym_html_form form = {0};
     ym_status rc;
 
+    if (r->prefix != NULL && strncmp(tail, r->base, strlen(r->base)) == 0) {
+        tail += strlen(r->base);
+        names[1] = ym_arena_printf(jar->arena, "%s%s%s", r->origin, r->prefix, tail);
+    }
+    if (r->public != NULL) { /* as browsers have it */
+        names[names[1] != NULL ? 2 : 1] = ym_arena_printf(jar->arena, "%s%s%s", r->public,
+                                                          names[1] != NULL ? r->prefix : "", tail);
+    }
     (void)take_cookies(jar, url, now_ms, got, cookies);
     if (got->status != 200 || got->too_large) {
         return YM_ENOTFOUND;
     }
-    rc = ym_html_form_to(got->body, page_charset(r, got), url, url, jar->arena, &form, NULL);
+    rc = ym_html_form_to(got->body, page_charset(r, got), url, names, jar->arena, &form, NULL);
     if (rc != YM_OK || strcmp(form.method, "POST") != 0) {
         return YM_ENOTFOUND;
     }

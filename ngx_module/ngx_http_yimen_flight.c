@@ -731,7 +731,8 @@ ngx_http_yimen_farewell_send(ngx_http_yimen_farewell_t *bye,
 
     ym_buf_init(&cookie, 2 * YM_JAR_HEADER_BYTES);
 
-    if (ym_jar_header(&bye->jar, ym_url_path(ask->url), ym_now_ms(), &cookie)
+    if (ym_jar_header(&bye->jar, YM_STR_NULL, YM_STR_NULL, ym_now_ms(),
+                      &cookie)
         == YM_OK)
     {
         ask->cookie = cookie.n ? cookie.p : NULL;

@@ -55,6 +55,8 @@ static ngx_int_t ngx_http_yimen_jar_secret(ngx_http_yimen_jar_t *x,
     const ngx_str_t *name);
 static ngx_int_t ngx_http_yimen_jar_pause(ngx_http_yimen_jar_t *x);
 static ngx_int_t ngx_http_yimen_jar_place(ngx_http_yimen_jar_t *x);
+static struct ym_str ngx_http_yimen_jar_keep(ngx_pool_t *pool,
+    struct ym_str text);
 static ngx_int_t ngx_http_yimen_jar_cookie(ngx_http_yimen_jar_t *x);
 static ngx_table_elt_t *ngx_http_yimen_jar_cookies(ngx_http_yimen_jar_t *x,
     ngx_table_elt_t *after);
@@ -447,15 +449,12 @@ ngx_http_yimen_jar_pause(ngx_http_yimen_jar_t *x)
 static ngx_int_t
 ngx_http_yimen_jar_place(ngx_http_yimen_jar_t *x)
 {
-    u_char                    *p, *src;
-    size_t                     n;
-    ngx_str_t                  path, *name;
-    const char                *base;
-    ngx_http_request_t        *r;
-    ngx_http_core_loc_conf_t  *clcf;
+    u_char              *p, *src;
+    ngx_str_t            path;
+    struct ym_buf        there;
+    ngx_http_request_t  *r;
 
     r = x->request;
-    base = x->app->recipe->base;
     path = r->unparsed_uri;
 
     p = ngx_strlchr(path.data, path.data + path.len, '?');
@@ -486,35 +485,40 @@ ngx_http_yimen_jar_place(ngx_http_yimen_jar_t *x)
                       ? r->unparsed_uri.len - path.len - 1 : 0;
     }
 
-    x->path.p = (char *) path.data;
-    x->path.n = path.len;
+    x->other.p = (char *) path.data;
+    x->other.n = path.len;
+    x->path = x->other;
 
-    if (base == NULL) {
+    if (x->app->recipe->prefix == NULL) {
         return NGX_OK;
     }
 
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-    name = &clcf->name;
+    ym_buf_init(&there, 2 * path.len + 1024);
 
-    if (path.len < name->len
-        || ngx_memcmp(path.data, name->data, name->len) != 0)
-    {
-        return NGX_OK;
+    if (ym_recipe_path(x->app->recipe, x->other, &there) == YM_OK) {
+        x->path = ngx_http_yimen_jar_keep(r->pool, ym_buf_str(&there));
     }
 
-    n = ngx_strlen(base);
+    ym_buf_clear(&there);
 
-    p = ngx_pnalloc(r->pool, n + path.len - name->len);
+    return (x->path.p != NULL) ? NGX_OK : NGX_ERROR;
+}
+
+
+static struct ym_str
+ngx_http_yimen_jar_keep(ngx_pool_t *pool, struct ym_str text)
+{
+    char  *p;
+
+    p = ngx_pnalloc(pool, text.n + 1);
     if (p == NULL) {
-        return NGX_ERROR;
+        return YM_STR_NULL;
     }
 
-    x->path.p = (char *) p;
-    p = ngx_cpymem(p, base, n);
-    p = ngx_cpymem(p, path.data + name->len, path.len - name->len);
-    x->path.n = (size_t) (p - (u_char *) (uintptr_t) x->path.p);
+    ngx_memcpy(p, text.p, text.n);
+    p[text.n] = '\0';
 
-    return NGX_OK;
+    return (struct ym_str){ p, text.n };
 }
 
 
@@ -811,7 +815,7 @@ ngx_http_yimen_jar_cookie(ngx_http_yimen_jar_t *x)
     ym_buf_wipe(&x->secret);
     ym_buf_adds(&x->secret, "");
 
-    if (ym_jar_header(x->jar, x->path, ym_now_ms(), &x->secret) != YM_OK) {
+    if (ym_jar_header(x->jar, x->path, x->other, ym_now_ms(), &x->secret) != YM_OK) {
         return NGX_ERROR;
     }
 

@@ -55,6 +55,7 @@ typedef struct {
     struct ym_arena               *arena;       /* of the jar */
     struct ym_jar                 *jar;
     struct ym_str                  path;        /* as the application has it */
+    struct ym_str                  other;       /* as the browser has it */
     ngx_str_t                      uri;         /* before it was rewritten */
     ngx_str_t                      args;
     char                           holder[NGX_HTTP_YIMEN_HOLDER_HEX];

@@ -46,7 +46,7 @@ static bool take(struct fixture *f, const char *set_cookie)
 static const char *sent(struct fixture *f, const char *path)
 {
     ym_buf_reset(&f->out);
-    assert_int_equal(ym_jar_header(&f->jar, ym_str_of(path), NOW, &f->out), YM_OK);
+    assert_int_equal(ym_jar_header(&f->jar, ym_str_of(path), YM_STR_NULL, NOW, &f->out), YM_OK);
     return f->out.n > 0 ? f->out.p : "";
 }
 
@@ -65,6 +65,13 @@ static void kept_and_sent(void **state)
     assert_true(take(f, "sid=9; Path=/"));
     assert_int_equal(f->jar.count, 4);
     assert_string_equal(sent(f, "/"), "sid=9; quoted=\"a b\"");
+    ym_buf_reset(&f->out);
+    assert_int_equal(ym_jar_header(&f->jar, YM_STR("/deep"), YM_STR("/app/deep"), NOW, &f->out),
+                     YM_OK);
+    assert_string_equal(f->out.p, "deep=2; own=3; sid=9; quoted=\"a b\"");
+    ym_buf_reset(&f->out);
+    assert_int_equal(ym_jar_header(&f->jar, YM_STR_NULL, YM_STR_NULL, NOW, &f->out), YM_OK);
+    assert_string_equal(f->out.p, "deep=2; own=3; sid=9; quoted=\"a b\"");
     assert_true(ym_jar_has(&f->jar, YM_STR("own")));
     assert_false(ym_jar_has(&f->jar, YM_STR("Own")));
 }
@@ -141,7 +148,7 @@ static void header_is_bounded(void **state)
         large[0] = (char)('a' + i);
         assert_true(take(f, large));
     }
-    assert_int_equal(ym_jar_header(&f->jar, YM_STR("/"), NOW, &f->out), YM_ETOOBIG);
+    assert_int_equal(ym_jar_header(&f->jar, YM_STR("/"), YM_STR_NULL, NOW, &f->out), YM_ETOOBIG);
 }
 
 static void packed(void **state)

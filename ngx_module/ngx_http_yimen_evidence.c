@@ -163,6 +163,29 @@ ngx_http_yimen_evidence_lost(void)
 
 
 void
+ngx_http_yimen_evidence_referer(ngx_http_request_t *r)
+{
+    size_t      i;
+    ngx_str_t  *value;
+
+    if (r->headers_in.referer == NULL) {
+        return;
+    }
+
+    value = &r->headers_in.referer->value;
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] <= 0x20 || value->data[i] >= 0x7f
+            || value->data[i] == '?')
+        {
+            r->headers_in.referer = NULL;
+            return;
+        }
+    }
+}
+
+
+void
 ngx_http_yimen_evidence(ngx_http_request_t *r,
     const ngx_http_yimen_evidence_t *e)
 {
@@ -291,8 +314,28 @@ ngx_http_yimen_evidence_text(ngx_pool_t *pool, struct ym_str text,
     struct ym_str *ret)
 {
     char           *copy;
-    size_t          most;
+    size_t          i, most;
     struct ym_buf   clean;
+
+    for (i = 0; i < text.n && text.p[i] >= 0x20 && text.p[i] < 0x7f; i++) {
+        /* void */
+    }
+
+    if (i == text.n && text.n <= NGX_HTTP_YIMEN_EVIDENCE_FIELD) {
+        copy = ngx_pnalloc(pool, text.n + 1);
+
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (text.n) {
+            ngx_memcpy(copy, text.p, text.n);
+        }
+
+        *ret = (struct ym_str){ copy, text.n };
+
+        return NGX_OK;
+    }
 
     most = (text.n && text.p[0] == '~' && ym_is_sealed_text(text))
            ? NGX_HTTP_YIMEN_EVIDENCE_SEALED : NGX_HTTP_YIMEN_EVIDENCE_FIELD;

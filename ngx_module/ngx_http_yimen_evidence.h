@@ -39,6 +39,13 @@ void ngx_http_yimen_evidence(ngx_http_request_t *r,
 void ngx_http_yimen_evidence_args(ngx_http_yimen_ctx_t *ctx,
     const ngx_http_yimen_evidence_t *e, ngx_http_yimen_args_t *args);
 
+/*
+ * Keeps out of every log line of the request what its Referer must not write
+ * there: control characters, and the query of an address.  Applications still
+ * get the header as it came.
+ */
+void ngx_http_yimen_evidence_referer(ngx_http_request_t *r);
+
 /* while the configuration is loaded */
 char *ngx_http_yimen_evidence_conf(ngx_conf_t *cf);
 

@@ -522,13 +522,15 @@ ngx_http_yimen_list_newest(ngx_http_yimen_ctx_t *ctx, ngx_uint_t *from,
 static void
 ngx_http_yimen_list_write(ngx_http_yimen_ctx_t *ctx)
 {
-    ngx_uint_t                i, shards, from[YM_SHARDS_MAX];
+    u_char                    text[NGX_INT_T_LEN + 16];
+    ngx_uint_t                i, others, shards, from[YM_SHARDS_MAX];
     redisReply               *row;
-    struct ym_str             floor, last;
+    struct ym_str             floor, last, why;
     ngx_http_yimen_list_t    *list;
     ngx_http_yimen_record_t   record;
 
     list = ctx->work;
+    others = 0;
     shards = ctx->reply_count - 1;
     last = YM_STR("");
 
@@ -562,9 +564,17 @@ ngx_http_yimen_list_write(ngx_http_yimen_ctx_t *ctx)
             ym_buf_addc(&ctx->out, ',');
         }
 
+        others += ngx_http_yimen_record_of_others(ctx, &record);
+
         ngx_http_yimen_record_write(ctx, &record,
                                     !ngx_http_yimen_record_owned(ctx,
                                                                  &record));
+    }
+
+    if (others) {
+        why.p = (char *) text;
+        why.n = (size_t) (ngx_sprintf(text, "%ui records", others) - text);
+        ngx_http_yimen_record_noted(ctx, "list", YM_STR(""), why);
     }
 
     /* a full page goes on after its last record, a short one at the floor */

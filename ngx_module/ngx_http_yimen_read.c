@@ -31,6 +31,10 @@ ngx_http_yimen_get_read(ngx_http_yimen_ctx_t *ctx)
 
     work = ctx->work;
 
+    if (ngx_http_yimen_record_of_others(ctx, &work->record)) {
+        ngx_http_yimen_record_noted(ctx, "read", ctx->params[0], YM_STR(""));
+    }
+
     ngx_http_yimen_record_answer(ctx, &work->record);
 }
 
@@ -49,6 +53,11 @@ ngx_http_yimen_history_read(ngx_http_yimen_ctx_t *ctx)
     ngx_http_yimen_record_work_t  *work;
 
     work = ctx->work;
+
+    if (ngx_http_yimen_record_of_others(ctx, &work->record)) {
+        ngx_http_yimen_record_noted(ctx, "read", ctx->params[0],
+                                    YM_STR("history"));
+    }
 
     /* these outlive the reply that is given up with the next call */
 

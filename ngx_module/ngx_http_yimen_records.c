@@ -169,15 +169,33 @@ ngx_http_yimen_record_fetched(ngx_http_yimen_ctx_t *ctx)
 static void
 ngx_http_yimen_record_refused(ngx_http_yimen_ctx_t *ctx)
 {
+    ngx_http_yimen_record_noted(ctx, "access_refused", ctx->params[0],
+                                YM_STR("record of others"));
+}
+
+
+void
+ngx_http_yimen_record_noted(ngx_http_yimen_ctx_t *ctx, const char *what,
+    struct ym_str id, struct ym_str why)
+{
     ngx_http_yimen_evidence_t  e;
 
     ngx_memzero(&e, sizeof(ngx_http_yimen_evidence_t));
-    e.what = "access_refused";
+    e.what = what;
     e.who = ctx->who.subject;
-    e.id = ctx->params[0];
-    e.why = YM_STR("record of others");
+    e.id = id;
+    e.why = why;
 
     ngx_http_yimen_evidence(ctx->request, &e);
+}
+
+
+ngx_uint_t
+ngx_http_yimen_record_of_others(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_record_t *record)
+{
+    return !ym_str_eq(record->owner, ctx->who.subject)
+           && ngx_http_yimen_record_owned(ctx, record);
 }
 
 

@@ -74,6 +74,15 @@ json_t *ngx_http_yimen_record_object(ngx_http_yimen_ctx_t *ctx,
 ngx_int_t ngx_http_yimen_reason(ngx_http_yimen_ctx_t *ctx,
     struct ym_str *ret);
 
+/*
+ * Whether the caller sees in full what somebody else has filed: that is a fact
+ * worth writing down.  The second does it, for a record or (id "") for many.
+ */
+ngx_uint_t ngx_http_yimen_record_of_others(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_record_t *record);
+void ngx_http_yimen_record_noted(ngx_http_yimen_ctx_t *ctx, const char *what,
+    struct ym_str id, struct ym_str why);
+
 /* what the systems are up to: ngx_http_yimen_systems.c */
 void ngx_http_yimen_systems_args(ngx_http_yimen_ctx_t *ctx,
     ngx_http_yimen_args_t *args);

@@ -18,6 +18,8 @@ static ngx_int_t ngx_http_yimen_patch_check(ngx_http_yimen_ctx_t *ctx,
     json_t *data);
 static void ngx_http_yimen_patch_revise(ngx_http_yimen_ctx_t *ctx,
     json_t *data);
+static void ngx_http_yimen_patch_noted(ngx_http_yimen_ctx_t *ctx,
+    struct ym_str revision);
 static void ngx_http_yimen_patch_revised(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_patch_stale(ngx_http_yimen_ctx_t *ctx,
     int64_t revision);
@@ -302,6 +304,37 @@ ngx_http_yimen_patch_revise(ngx_http_yimen_ctx_t *ctx, json_t *data)
 }
 
 
+/* who wrote which revision, and what it said: by digest */
+
+static void
+ngx_http_yimen_patch_noted(ngx_http_yimen_ctx_t *ctx, struct ym_str revision)
+{
+    u_char                        *p, *last;
+    struct ym_str                  digest;
+    ngx_http_yimen_record_work_t  *work;
+
+    work = ctx->work;
+    digest = YM_STR("");
+
+    if (ctx->conf->ring != NULL) {
+        (void) ngx_http_yimen_digest(ctx, "record",
+                                     ym_buf_str(&work->envelope), &digest);
+    }
+
+    p = ngx_pnalloc(ctx->request->pool, revision.n + digest.n + 32);
+    if (p == NULL) {
+        return;
+    }
+
+    last = ngx_sprintf(p, "revision %*s%s%*s", revision.n, revision.p,
+                       digest.n ? ", digest " : "", digest.n, digest.p);
+
+    ngx_http_yimen_record_noted(ctx, "revise", ctx->params[0],
+                                (struct ym_str){ (char *) p,
+                                                 (size_t) (last - p) });
+}
+
+
 static void
 ngx_http_yimen_patch_revised(ngx_http_yimen_ctx_t *ctx)
 {
@@ -317,7 +350,9 @@ ngx_http_yimen_patch_revised(ngx_http_yimen_ctx_t *ctx)
 
     word = ngx_http_yimen_reply_str(reply->element[0]);
 
-    if (ym_str_is(word, "revised")) {
+    if (ym_str_is(word, "revised") && reply->elements > 1) {
+        ngx_http_yimen_patch_noted(ctx,
+                                ngx_http_yimen_reply_str(reply->element[1]));
         ngx_http_yimen_record_follow(ctx);
 
     } else if (ym_str_is(word, "stale") && reply->elements > 1) {

@@ -30,6 +30,7 @@ static json_t *ngx_http_yimen_card_record(ngx_http_yimen_ctx_t *ctx,
 static ngx_int_t ngx_http_yimen_card_tables(ngx_http_yimen_ctx_t *ctx,
     const struct ym_system *system, const ngx_http_yimen_delivery_t *delivery,
     json_t *record);
+static const char *ngx_http_yimen_card_secret(void *data, const char *name);
 static void ngx_http_yimen_card_value(ngx_http_yimen_card_t *card, size_t len,
     const json_t *value);
 static void ngx_http_yimen_card_below(ngx_http_yimen_card_t *card, size_t len,
@@ -171,13 +172,13 @@ ngx_http_yimen_card_tables(ngx_http_yimen_ctx_t *ctx,
     map.attempt = 1;
     map.offset_min = system->settings.offset_min;
     map.vars = ym_yaml_get(system->site, "vars");
+    map.secret = ngx_http_yimen_card_secret;
+    map.session = ngx_http_yimen_card_secret;
 
     card.out = &ctx->out;
     card.count = 0;
 
     for (i = 0; i < create->table_count; i++) {
-
-        /* secrets never leave: headers and their like are not shown */
 
         if (ngx_strstr(create->tables[i].place, "fields") == NULL) {
             continue;
@@ -196,6 +197,15 @@ ngx_http_yimen_card_tables(ngx_http_yimen_ctx_t *ctx,
     }
 
     return NGX_OK;
+}
+
+
+/* that something secret goes there may be seen, never what */
+
+static const char *
+ngx_http_yimen_card_secret(void *data, const char *name)
+{
+    return "***";
 }
 
 

@@ -61,7 +61,7 @@ export async function typeDispute(page, { title, first = '测试甲', second = '
     else {
       await box.click();
       await box.fill(search);
-      await page.locator(`#f_${id}-list [role=option]`).first().click();
+      await page.locator(`#f_${id}-list [role=option]:not([aria-disabled])`).first().click();
     }
     typed++;
   };

@@ -26,12 +26,13 @@
 #include <unistd.h>
 
 #define TAKE_MAX 1000 /* entries or records per call */
-#define GATHER_MS 50  /* between two syncs when there is work: one sync for many entries */
+#define GATHER_MS 200 /* between two syncs when there is work: one sync for many entries */
 #define IDLE_MS 400   /* the longest that a new entry waits for notice */
 #define TURN_MS 10000 /* how often the day and the size are looked at */
 #define RETRY_BASE_MS 200
 #define RETRY_CAP_MS 10000
 #define LOCK_MS 100
+#define ARCHIVIST_NICE 5
 #define FIELD_BYTES 4096 /* of one field of an entry, after cleaning */
 #define LINE_BYTES (64u << 10)
 #define DIGITS 24
@@ -470,6 +471,9 @@ int ym_archivist_main(const struct ym_archivist_args *args)
         return code;
     }
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (nice(ARCHIVIST_NICE) == -1) { /* deliveries come first; it is no matter when it cannot */
+        ym_log(YM_LOG_DEBUG, "audit.not_nice", NULL);
+    }
     a->catalog = args->catalog;
     a->parent = args->parent;
     a->ready_fd = args->ready_fd;

@@ -12,6 +12,8 @@
     (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_OPTIONS|NGX_HTTP_TRACE)
 
 
+static ngx_int_t ngx_http_yimen_csrf_value(ngx_http_request_t *r,
+    const char *name, ngx_str_t **ret);
 static ngx_uint_t ngx_http_yimen_csrf_asked(ngx_http_yimen_ctx_t *ctx);
 static ngx_uint_t ngx_http_yimen_csrf_right(ngx_http_yimen_ctx_t *ctx,
     struct ym_str given);
@@ -26,7 +28,11 @@ ngx_http_yimen_csrf_origin(ngx_http_request_t *r)
     const char                  *ours;
     ngx_http_yimen_main_conf_t  *ymcf;
 
-    site = ngx_http_yimen_header(r, "sec-fetch-site");
+    if (ngx_http_yimen_csrf_value(r, "sec-fetch-site", &site) != NGX_OK
+        || ngx_http_yimen_csrf_value(r, "origin", &origin) != NGX_OK)
+    {
+        return 0;
+    }
 
     if (site != NULL
         && !(site->len == 11 && ngx_strncmp(site->data, "same-origin", 11)
@@ -35,8 +41,6 @@ ngx_http_yimen_csrf_origin(ngx_http_request_t *r)
     {
         return 0;
     }
-
-    origin = ngx_http_yimen_header(r, "origin");
 
     if (origin == NULL) {
         return 1;
@@ -47,6 +51,43 @@ ngx_http_yimen_csrf_origin(ngx_http_request_t *r)
 
     return ours != NULL && origin->len == ngx_strlen(ours)
            && ngx_strncmp(origin->data, ours, origin->len) == 0;
+}
+
+
+/* NGX_ERROR: it stands there twice, and which is meant cannot be told */
+
+static ngx_int_t
+ngx_http_yimen_csrf_value(ngx_http_request_t *r, const char *name,
+    ngx_str_t **ret)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    *ret = NULL;
+    len = ngx_strlen(name);
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len != len
+                || ngx_strncmp(h[i].lowcase_key, name, len) != 0)
+            {
+                continue;
+            }
+
+            if (*ret != NULL) {
+                return NGX_ERROR;
+            }
+
+            *ret = &h[i].value;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -88,9 +129,14 @@ ngx_http_yimen_csrf_headers(ngx_http_yimen_ctx_t *ctx)
                                     "The request comes from another site");
     }
 
-    given = ngx_http_yimen_header(ctx->request, "x-yimen-csrf");
+    if (ngx_http_yimen_csrf_value(ctx->request, "x-yimen-csrf", &given)
+        != NGX_OK)
+    {
+        given = NULL;
 
-    if (given == NULL && (ctx->route->flags & NGX_HTTP_YIMEN_ROUTE_FORM)) {
+    } else if (given == NULL
+               && (ctx->route->flags & NGX_HTTP_YIMEN_ROUTE_FORM))
+    {
         return NGX_OK;
     }
 

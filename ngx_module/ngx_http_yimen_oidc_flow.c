@@ -223,8 +223,7 @@ ngx_http_yimen_oidc_start_go(ngx_http_yimen_ctx_t *ctx,
         ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
     }
 
-    flow->nonce = NULL;
-    flow->verifier = NULL;
+    /* when the store is away, the request is over by now, and flow with it */
 
     ym_buf_clear(&url);
     ym_wipe(state, sizeof(state));
@@ -280,6 +279,9 @@ ngx_http_yimen_flow_keep(ngx_http_yimen_ctx_t *ctx,
     ngx_http_yimen_arg_z(&args, flow->digest);
     ngx_http_yimen_arg(&args, ym_buf_str(&sealed));
     ngx_http_yimen_arg_int(&args, NGX_HTTP_YIMEN_FLOW_LIFE);
+
+    flow->nonce = NULL;
+    flow->verifier = NULL;
 
     ngx_http_yimen_calls(ctx, &args, 1, handler);
 

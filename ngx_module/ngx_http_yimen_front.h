@@ -87,6 +87,9 @@ ngx_http_yimen_front_state_t *ngx_http_yimen_front_state(
 ngx_uint_t ngx_http_yimen_front_on(ngx_http_request_t *r, ngx_uint_t setting);
 
 
+/* postconfiguration: the handlers */
+ngx_int_t ngx_http_yimen_front_phases(ngx_conf_t *cf);
+
 /* while the configuration is read: a directive asks who calls (yimen_auth) */
 void ngx_http_yimen_front_guarded(ngx_conf_t *cf);
 

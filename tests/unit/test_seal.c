@@ -131,7 +131,7 @@ static void bad_rings(void **state)
         SET(OLD "," MAC ",{\"kty\":\"oct\",\"alg\":\"none\",\"kid\":\"c\",\"k\":\"AAEC\"}"),
         SET(OLD "," MAC ",{\"kty\":\"RSA\",\"alg\":\"A256GCM\",\"kid\":\"c\",\"k\":\"AAEC\"}"),
         SET(OLD "," MAC ",{\"kty\":\"oct\",\"alg\":\"A256GCM\",\"kid\":\"a "
-                        "b\",\"k\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\"}"),
+                "b\",\"k\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\"}"),
     };
     struct ym_ring *r = NULL;
 
@@ -144,12 +144,43 @@ static void bad_rings(void **state)
     }
 }
 
+/* The same as text, where bytes have no place. */
+static void as_text(void **state)
+{
+    struct ym_ring *r = NULL;
+    struct ym_buf text, plain;
+    char kid[YM_SEAL_KID_MAX + 1];
+
+    (void)state;
+    assert_int_equal(ym_ring_load(YM_STR(SET(OLD "," MAC)), &r, NULL), YM_OK);
+    ym_buf_init(&text, 1000);
+    ym_buf_init(&plain, 1000);
+    assert_int_equal(ym_seal_text(r, YM_STR("why"), YM_STR("原因"), &text, NULL), YM_OK);
+    assert_int_equal(text.p[0], '~');
+    assert_true(ym_is_sealed_text(ym_buf_str(&text)));
+    assert_true(ym_seal_text_kid(ym_buf_str(&text), kid));
+    assert_string_equal(kid, ym_ring_kid(r, 0));
+    assert_true(ym_ring_has(r, kid));
+    assert_false(ym_ring_has(r, "none"));
+    assert_null(ym_ring_kid(r, 1));
+    assert_int_equal(ym_unseal_text(r, YM_STR("why"), ym_buf_str(&text), &plain, NULL), YM_OK);
+    assert_string_equal(plain.p, "原因");
+    assert_int_equal(ym_unseal_text(r, YM_STR("other"), ym_buf_str(&text), &plain, NULL), YM_EAUTH);
+    assert_int_equal(ym_unseal_text(r, YM_STR("why"), YM_STR("~plain"), &plain, NULL), YM_EAUTH);
+    assert_false(ym_is_sealed_text(YM_STR("~ about")));
+    assert_false(ym_is_sealed_text(YM_STR("~")));
+    assert_false(ym_is_sealed_text(YM_STR("")));
+    ym_buf_clear(&text);
+    ym_buf_clear(&plain);
+    ym_ring_close(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_and_back), cmocka_unit_test(every_flipped_bit_shows),
         cmocka_unit_test(rotation),       cmocka_unit_test(digests),
-        cmocka_unit_test(bad_rings),
+        cmocka_unit_test(bad_rings),      cmocka_unit_test(as_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

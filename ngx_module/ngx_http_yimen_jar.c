@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The kinds `basic` and `form` of yimen_identity, up to the header that goes
- * to the application.
+ * The kind `form` of yimen_identity, up to the header that goes to the
+ * application; and what it shares with the kind `basic`.
  */
 #include "ngx_http_yimen_evidence.h"
 #include "ngx_http_yimen_fcall.h"
@@ -15,7 +15,6 @@
 
 
 #define NGX_HTTP_YIMEN_JAR_SECRET    (64 * 1024)   /* of one header */
-#define NGX_HTTP_YIMEN_JAR_SEALED    (8 * 1024)    /* of one cookie */
 #define NGX_HTTP_YIMEN_JAR_PATIENCE  40000         /* ms, of one request */
 #define NGX_HTTP_YIMEN_JAR_LEASE     60000         /* ms, of one sign-in */
 #define NGX_HTTP_YIMEN_JAR_YOUNG     2000          /* ms after the sign-in */
@@ -23,14 +22,10 @@
 #define NGX_HTTP_YIMEN_JAR_POLL      100           /* ms, when others do it */
 
 
-static char *ngx_http_yimen_basic_parse(ngx_conf_t *cf, ngx_str_t *words,
-    ngx_uint_t n, void **ret_conf);
 static char *ngx_http_yimen_form_parse(ngx_conf_t *cf, ngx_str_t *words,
     ngx_uint_t n, void **ret_conf);
 static ngx_int_t ngx_http_yimen_jar_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_yimen_basic_inject(ngx_http_request_t *r,
-    const ngx_http_yimen_identity_t *who, void *conf);
 static ngx_int_t ngx_http_yimen_form_inject(ngx_http_request_t *r,
     const ngx_http_yimen_identity_t *who, void *conf);
 
@@ -47,55 +42,22 @@ static void ngx_http_yimen_jar_have(ngx_http_yimen_jar_t *x,
     redisReply *reply);
 static void ngx_http_yimen_jar_sign_in(ngx_http_yimen_jar_t *x,
     redisReply *reply);
-static void ngx_http_yimen_jar_wait(ngx_http_yimen_jar_t *x, ngx_msec_t ms);
 static void ngx_http_yimen_jar_woken(void *data);
 static void ngx_http_yimen_jar_evidence(ngx_http_yimen_jar_t *x,
     ngx_http_yimen_app_why_e why);
-static ngx_int_t ngx_http_yimen_jar_secret(ngx_http_yimen_jar_t *x,
-    const ngx_str_t *name);
-static ngx_int_t ngx_http_yimen_jar_pause(ngx_http_yimen_jar_t *x);
 static ngx_int_t ngx_http_yimen_jar_place(ngx_http_yimen_jar_t *x);
 static struct ym_str ngx_http_yimen_jar_keep(ngx_pool_t *pool,
     struct ym_str text);
-static ngx_int_t ngx_http_yimen_jar_cookie(ngx_http_yimen_jar_t *x);
-static ngx_table_elt_t *ngx_http_yimen_jar_cookies(ngx_http_yimen_jar_t *x,
-    ngx_table_elt_t *after);
-static void ngx_http_yimen_jar_yield(ngx_http_yimen_jar_t *x,
-    ngx_table_elt_t *h, const char *name);
-static void ngx_http_yimen_jar_browser(ngx_http_yimen_jar_t *x,
-    const ngx_str_t *value);
-static ngx_uint_t ngx_http_yimen_jar_lets(ngx_http_yimen_jar_t *x,
-    struct ym_str name);
-static ym_status ngx_http_yimen_jar_context(const ngx_http_yimen_app_t *app,
-    const ngx_http_yimen_holder_t *person, struct ym_str generation,
-    struct ym_buf *out);
 
-static ngx_int_t ngx_http_yimen_basic_ask(ngx_http_yimen_jar_t *x);
-static void ngx_http_yimen_basic_reply(void *data, redisReply **reply,
-    ngx_http_yimen_redis_e why);
-static ngx_http_yimen_app_why_e ngx_http_yimen_basic_value(
-    ngx_http_yimen_jar_t *x, struct ym_str sealed);
 
 
 const ngx_str_t  ngx_http_yimen_secret_authorization =
     ngx_string("Authorization");
 const ngx_str_t  ngx_http_yimen_secret_cookie = ngx_string("Cookie");
 
-const ngx_http_yimen_kind_t  ngx_http_yimen_kind_basic = {
-    "basic", ngx_http_yimen_basic_parse, ngx_http_yimen_basic_inject, 1
-};
-
 const ngx_http_yimen_kind_t  ngx_http_yimen_kind_form = {
     "form", ngx_http_yimen_form_parse, ngx_http_yimen_form_inject, 1
 };
-
-
-static char *
-ngx_http_yimen_basic_parse(ngx_conf_t *cf, ngx_str_t *words, ngx_uint_t n,
-    void **ret_conf)
-{
-    return ngx_http_yimen_app_parse(cf, words, n, 0, ret_conf);
-}
 
 
 static char *
@@ -385,7 +347,7 @@ ngx_http_yimen_form_inject(ngx_http_request_t *r,
 
 /* not copied: it is wiped with the state of the request */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_yimen_jar_secret(ngx_http_yimen_jar_t *x, const ngx_str_t *name)
 {
     size_t                         i;
@@ -424,7 +386,7 @@ ngx_http_yimen_jar_secret(ngx_http_yimen_jar_t *x, const ngx_str_t *name)
 
 /* the client leaving is noticed; a write event does not run the phases */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_yimen_jar_pause(ngx_http_yimen_jar_t *x)
 {
     ngx_http_request_t  *r;
@@ -752,7 +714,7 @@ ngx_http_yimen_jar_sign_in(ngx_http_yimen_jar_t *x, redisReply *reply)
 
 /* until the store is asked again; ms 0: it could not be asked at all */
 
-static void
+void
 ngx_http_yimen_jar_wait(ngx_http_yimen_jar_t *x, ngx_msec_t ms)
 {
     x->why = (ms == 0) ? NGX_HTTP_YIMEN_APP_BROKEN : NGX_HTTP_YIMEN_APP_FINE;
@@ -795,495 +757,3 @@ ngx_http_yimen_jar_woken(void *data)
  * neither ours nor called like anything in the jar.  What scripts need is the
  * browser's, when it has it.
  */
-static ngx_int_t
-ngx_http_yimen_jar_cookie(ngx_http_yimen_jar_t *x)
-{
-    ngx_uint_t           i;
-    ngx_table_elt_t     *h;
-    const char *const   *names;
-
-    names = x->app->recipe->browser;
-
-    for (i = 0; names[i] != NULL; i++) {
-        for (h = ngx_http_yimen_jar_cookies(x, NULL); h;
-             h = ngx_http_yimen_jar_cookies(x, h))
-        {
-            ngx_http_yimen_jar_yield(x, h, names[i]);
-        }
-    }
-
-    ym_buf_wipe(&x->secret);
-    ym_buf_adds(&x->secret, "");
-
-    if (ym_jar_header(x->jar, x->path, x->other, ym_now_ms(), &x->secret) != YM_OK) {
-        return NGX_ERROR;
-    }
-
-    for (h = ngx_http_yimen_jar_cookies(x, NULL); h;
-         h = ngx_http_yimen_jar_cookies(x, h))
-    {
-        ngx_http_yimen_jar_browser(x, &h->value);
-    }
-
-    return (x->secret.failed == YM_OK) ? NGX_OK : NGX_ERROR;
-}
-
-
-/* the first or the next Cookie header of the client */
-
-static ngx_table_elt_t *
-ngx_http_yimen_jar_cookies(ngx_http_yimen_jar_t *x, ngx_table_elt_t *after)
-{
-#if (nginx_version >= 1023000)
-
-    return after ? after->next : x->request->headers_in.cookie;
-
-#else
-
-    ngx_uint_t         i, n;
-    ngx_table_elt_t  **h;
-
-    h = x->request->headers_in.cookies.elts;
-    n = x->request->headers_in.cookies.nelts;
-
-    for (i = 0; after != NULL && i < n; i++) {
-        if (h[i] == after) {
-            i++;
-            break;
-        }
-    }
-
-    return (i < n) ? h[i] : NULL;
-
-#endif
-}
-
-
-/* the jar's cookie of that name gives way to the browser's */
-
-static void
-ngx_http_yimen_jar_yield(ngx_http_yimen_jar_t *x, ngx_table_elt_t *h,
-    const char *name)
-{
-    u_char  *p, *last;
-    size_t   i, n;
-
-    n = ngx_strlen(name);
-    p = h->value.data;
-    last = p + h->value.len;
-
-    while (p < last) {
-
-        while (p < last && (*p == ' ' || *p == ';')) {
-            p++;
-        }
-
-        if ((size_t) (last - p) > n && p[n] == '='
-            && ngx_strncmp(p, name, n) == 0)
-        {
-            for (i = 0; i < x->jar->count; i++) {
-                if (ngx_strcmp(x->jar->items[i].name, name) == 0) {
-                    x->jar->items[i].name = "";
-                    x->jar->items[i].gone = true;
-                }
-            }
-
-            return;
-        }
-
-        while (p < last && *p != ';') {
-            p++;
-        }
-    }
-}
-
-
-static void
-ngx_http_yimen_jar_browser(ngx_http_yimen_jar_t *x, const ngx_str_t *value)
-{
-    u_char         *p, *last, *end, *equals;
-    struct ym_str   name;
-
-    p = value->data;
-    last = p + value->len;
-
-    while (p < last) {
-
-        while (p < last && (*p == ' ' || *p == '\t' || *p == ';')) {
-            p++;
-        }
-
-        end = ngx_strlchr(p, last, ';');
-        end = (end != NULL) ? end : last;
-        equals = ngx_strlchr(p, end, '=');
-
-        if (equals != NULL) {
-            name.p = (char *) p;
-            name.n = (size_t) (equals - p);
-
-            while (name.n && (name.p[name.n - 1] == ' '
-                              || name.p[name.n - 1] == '\t'))
-            {
-                name.n--;
-            }
-
-            if (ngx_http_yimen_jar_lets(x, name)) {
-                ym_buf_adds(&x->secret, x->secret.n ? "; " : "");
-                ym_buf_add(&x->secret, p, (size_t) (end - p));
-            }
-        }
-
-        p = end;
-    }
-}
-
-
-static ngx_uint_t
-ngx_http_yimen_jar_lets(ngx_http_yimen_jar_t *x, struct ym_str name)
-{
-    return name.n != 0
-           && !ngx_http_yimen_cookie_is_ours((const u_char *) name.p, name.n)
-           && !ym_jar_has(x->jar, name);
-}
-
-
-/* ---- keeping cookies ---- */
-
-static ym_status
-ngx_http_yimen_jar_context(const ngx_http_yimen_app_t *app,
-    const ngx_http_yimen_holder_t *person, struct ym_str generation,
-    struct ym_buf *out)
-{
-    ym_buf_adds(out, "jar:");
-    ym_buf_adds(out, app->id);
-    ym_buf_addc(out, ':');
-    ym_buf_add(out, generation.p, generation.n);
-    ym_buf_addc(out, ':');
-
-    return ym_buf_add(out, person->subject.p, person->subject.n);
-}
-
-
-ngx_int_t
-ngx_http_yimen_jar_seal(const ngx_http_yimen_main_conf_t *ymcf,
-    const ngx_http_yimen_app_t *app, const ngx_http_yimen_holder_t *person,
-    const char *generation, const struct ym_jar_cookie *cookie,
-    char key[YM_DIGEST_HEX], struct ym_buf *out)
-{
-    ym_status      rc;
-    struct ym_buf  text, context;
-
-    ym_buf_init(&text, NGX_HTTP_YIMEN_JAR_SEALED);
-    ym_buf_init(&context, 1024);
-    ym_buf_init(out, 2 * NGX_HTTP_YIMEN_JAR_SEALED);
-
-    rc = ym_jar_key(cookie, &text);
-
-    if (rc == YM_OK) {
-        rc = ym_ring_digest(ymcf->ring, "cookie", ym_buf_str(&text), key);
-    }
-
-    if (rc == YM_OK && !cookie->gone) {
-        ym_buf_reset(&text);
-        rc = ym_jar_pack(cookie, &text);
-
-        if (rc == YM_OK) {
-            rc = ngx_http_yimen_jar_context(app, person,
-                                            ym_str_of(generation), &context);
-        }
-
-        if (rc == YM_OK) {
-            rc = ym_seal(ymcf->ring, ym_buf_str(&context), ym_buf_str(&text),
-                         out, NULL);
-        }
-    }
-
-    ym_buf_wipe(&text);
-    ym_buf_clear(&context);
-
-    return (rc == YM_OK) ? NGX_OK : NGX_ERROR;
-}
-
-
-ngx_int_t
-ngx_http_yimen_jar_read(const ngx_http_yimen_main_conf_t *ymcf,
-    const ngx_http_yimen_app_t *app, const ngx_http_yimen_holder_t *person,
-    struct ym_str generation, const redisReply *cookies, struct ym_jar *jar)
-{
-    ngx_int_t      rc;
-    ngx_uint_t     i;
-    struct ym_buf  text, context;
-
-    ym_buf_init(&text, NGX_HTTP_YIMEN_JAR_SEALED);
-    ym_buf_init(&context, 1024);
-
-    rc = NGX_ERROR;
-
-    if (cookies->type != REDIS_REPLY_ARRAY
-        || ngx_http_yimen_jar_context(app, person, generation, &context)
-           != YM_OK)
-    {
-        goto done;
-    }
-
-    for (i = 0; i + 1 < (ngx_uint_t) cookies->elements; i += 2) {
-
-        ym_buf_wipe(&text);
-
-        if (ym_unseal(ymcf->ring, ym_buf_str(&context),
-                      ngx_http_yimen_fcall_word(cookies, i + 1), &text, NULL)
-            != YM_OK
-            || !ym_jar_unpack(jar, ym_buf_str(&text)))
-        {
-            goto done;
-        }
-    }
-
-    rc = NGX_OK;
-
-done:
-
-    ym_buf_wipe(&text);
-    ym_buf_clear(&context);
-
-    return rc;
-}
-
-
-void
-ngx_http_yimen_jar_save(ngx_http_yimen_jar_t *x)
-{
-    char                    *keys;
-    ngx_int_t                rc;
-    ngx_uint_t               i, n;
-    struct ym_buf           *sealed;
-    ngx_http_yimen_fcall_t   call;
-
-    keys = ngx_pnalloc(x->request->pool, YM_JAR_COOKIES * YM_DIGEST_HEX);
-    sealed = ngx_pcalloc(x->request->pool,
-                         YM_JAR_COOKIES * sizeof(struct ym_buf));
-
-    if (keys == NULL || sealed == NULL) {
-        return;
-    }
-
-    ngx_http_yimen_fcall_init(&call, YM_FN_JAR_PUT, x->person.shard);
-    ngx_http_yimen_fcall_z(&call, x->person.digest);
-    ngx_http_yimen_fcall_z(&call, x->app->id);
-    ngx_http_yimen_fcall_z(&call, x->generation);
-    ngx_http_yimen_fcall_int(&call, x->app->recipe->keep_ms);
-
-    n = 0;
-    rc = NGX_OK;
-
-    for (i = 0; rc == NGX_OK && i < x->jar->count; i++) {
-
-        if (!x->jar->items[i].changed) {
-            continue;
-        }
-
-        rc = ngx_http_yimen_jar_seal(x->conf, x->app, &x->person,
-                                     x->generation, &x->jar->items[i],
-                                     &keys[n * YM_DIGEST_HEX], &sealed[n]);
-
-        ngx_http_yimen_fcall_z(&call, &keys[n * YM_DIGEST_HEX]);
-        ngx_http_yimen_fcall_arg(&call, ym_buf_str(&sealed[n]));
-        n++;
-    }
-
-    if (n && rc == NGX_OK) {
-        rc = ngx_http_yimen_fcall_send(&call, NULL, NULL, NULL);
-    }
-
-    if (rc != NGX_OK) {
-        ngx_log_error(NGX_LOG_WARN, x->request->connection->log, 0,
-                      "event=application.cookies_lost system=%s", x->app->id);
-    }
-
-    for (i = 0; i < n; i++) {
-        ym_buf_clear(&sealed[i]);
-    }
-}
-
-
-void
-ngx_http_yimen_jar_forget(ngx_http_yimen_jar_t *x)
-{
-    ngx_http_yimen_fcall_t  call;
-
-    ngx_http_yimen_fcall_init(&call, YM_FN_JAR_FORGET, x->person.shard);
-    ngx_http_yimen_fcall_z(&call, x->person.digest);
-    ngx_http_yimen_fcall_z(&call, x->app->id);
-    ngx_http_yimen_fcall_z(&call, x->generation);
-    ngx_http_yimen_fcall_int(&call, NGX_HTTP_YIMEN_JAR_YOUNG);
-    ngx_http_yimen_fcall_int(&call, NGX_HTTP_YIMEN_JAR_HOLD);
-    ngx_http_yimen_fcall_z(&call, "forgets");
-
-    (void) ngx_http_yimen_fcall_send(&call, NULL, NULL, NULL);
-}
-
-
-/* ---- basic ---- */
-
-static ngx_int_t
-ngx_http_yimen_basic_inject(ngx_http_request_t *r,
-    const ngx_http_yimen_identity_t *who, void *conf)
-{
-    ngx_http_yimen_jar_t  *x;
-
-    if (r != r->main) {
-        return NGX_HTTP_FORBIDDEN;
-    }
-
-    x = ngx_http_yimen_jar_of(r, 1);
-    if (x == NULL) {
-        return NGX_ERROR;
-    }
-
-    switch (x->state) {
-
-    case NGX_HTTP_YIMEN_JAR_WAITING:
-        return NGX_AGAIN;
-
-    case NGX_HTTP_YIMEN_JAR_DECIDED:
-        x->state = NGX_HTTP_YIMEN_JAR_IDLE;
-
-        if (x->why != NGX_HTTP_YIMEN_APP_FINE) {
-            return ngx_http_yimen_app_refuse(r, x->app, x->why);
-        }
-
-        return ngx_http_yimen_jar_secret(x,
-                                       &ngx_http_yimen_secret_authorization);
-
-    default:
-        break;
-    }
-
-    if (ngx_http_yimen_jar_begin(x, who, conf) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_yimen_basic_ask(x);
-}
-
-
-static ngx_int_t
-ngx_http_yimen_basic_ask(ngx_http_yimen_jar_t *x)
-{
-    ngx_http_yimen_fcall_t    call;
-    ngx_http_yimen_app_why_e  why;
-
-    if (x->app->password != NULL) {
-        x->state = NGX_HTTP_YIMEN_JAR_IDLE;
-        why = ngx_http_yimen_basic_value(x, YM_STR(""));
-
-        if (why != NGX_HTTP_YIMEN_APP_FINE) {
-            return ngx_http_yimen_app_refuse(x->request, x->app, why);
-        }
-
-        return ngx_http_yimen_jar_secret(x,
-                                       &ngx_http_yimen_secret_authorization);
-    }
-
-    ngx_http_yimen_fcall_init(&call, YM_FN_VAULT_GET, x->person.shard);
-    ngx_http_yimen_fcall_z(&call, x->person.digest);
-    ngx_http_yimen_fcall_z(&call, x->app->id);
-
-    if (ngx_http_yimen_fcall_send(&call, x->request->pool,
-                                  ngx_http_yimen_basic_reply, x)
-        != NGX_OK)
-    {
-        ngx_http_yimen_jar_wait(x, 0);
-    }
-
-    return ngx_http_yimen_jar_pause(x);
-}
-
-
-static void
-ngx_http_yimen_basic_reply(void *data, redisReply **reply,
-    ngx_http_yimen_redis_e why)
-{
-    struct ym_str             sealed;
-    ngx_http_yimen_jar_t     *x = data;
-    ngx_http_yimen_app_why_e  verdict;
-
-    if (why != NGX_HTTP_YIMEN_REDIS_OK
-        || ((*reply)->type != REDIS_REPLY_NIL
-            && ((*reply)->type != REDIS_REPLY_ARRAY
-                || (*reply)->elements != 3)))
-    {
-        ngx_http_yimen_count(redis_trouble);
-        ngx_http_yimen_jar_decide(x, NGX_HTTP_YIMEN_APP_BROKEN);
-        return;
-    }
-
-    if ((*reply)->type == REDIS_REPLY_NIL) {
-        ngx_http_yimen_jar_decide(x, NGX_HTTP_YIMEN_APP_NONE);
-        return;
-    }
-
-    if (ngx_http_yimen_fcall_word(*reply, 2).n) {
-        ngx_http_yimen_jar_decide(x, NGX_HTTP_YIMEN_APP_STALE);
-        return;
-    }
-
-    sealed = ngx_http_yimen_fcall_word(*reply, 0);
-    verdict = ngx_http_yimen_basic_value(x, sealed);
-
-    if (verdict == NGX_HTTP_YIMEN_APP_FINE) {
-        ngx_http_yimen_vault_renew(x->conf, x->app, &x->person, sealed,
-                                   ngx_http_yimen_fcall_word(*reply, 1));
-    }
-
-    ngx_http_yimen_jar_decide(x, verdict);
-}
-
-
-/* RFC 7617: a login cannot have a colon; the charset is UTF-8 */
-
-static ngx_http_yimen_app_why_e
-ngx_http_yimen_basic_value(ngx_http_yimen_jar_t *x, struct ym_str sealed)
-{
-    ym_status                  rc;
-    struct ym_buf              pair;
-    struct ym_credentials      who;
-    ngx_http_yimen_app_why_e   why;
-
-    why = NGX_HTTP_YIMEN_APP_DAMAGED;
-    ngx_memzero(&who, sizeof(struct ym_credentials));
-    ym_buf_init(&pair, NGX_HTTP_YIMEN_JAR_SECRET / 2);
-
-    if (ngx_http_yimen_jar_empty(x) != NGX_OK) {
-        return NGX_HTTP_YIMEN_APP_BROKEN;
-    }
-
-    if (ngx_http_yimen_vault_open(x->conf, x->app, &x->person, sealed,
-                                  x->arena, &who)
-        == NGX_OK
-        && ngx_strchr(who.login, ':') == NULL)
-    {
-        rc = ym_buf_reserve(&pair, NGX_HTTP_YIMEN_JAR_SECRET / 2);
-        ym_buf_wipe(&x->secret);
-
-        if (rc == YM_OK) {
-            rc = ym_buf_reserve(&x->secret, NGX_HTTP_YIMEN_JAR_SECRET);
-        }
-
-        if (rc == YM_OK) {
-            ym_buf_adds(&pair, who.login);
-            ym_buf_addc(&pair, ':');
-            ym_buf_adds(&pair, who.password);
-            ym_buf_adds(&x->secret, "Basic ");
-            rc = ym_base64_add(&x->secret, ym_buf_str(&pair));
-        }
-
-        why = (rc == YM_OK && pair.failed == YM_OK)
-              ? NGX_HTTP_YIMEN_APP_FINE : NGX_HTTP_YIMEN_APP_BROKEN;
-    }
-
-    ym_buf_wipe(&pair);
-    ym_credentials_wipe(&who);
-
-    return why;
-}

@@ -113,6 +113,23 @@ void ngx_http_yimen_jar_save(ngx_http_yimen_jar_t *x);
 void ngx_http_yimen_jar_forget(ngx_http_yimen_jar_t *x);
 
 
+/* shared by the kinds */
+
+/* the Cookie header for the application; NGX_OK, NGX_ERROR */
+ngx_int_t ngx_http_yimen_jar_cookie(ngx_http_yimen_jar_t *x);
+
+/* what is injected, as a header of that name; wiped with the request */
+ngx_int_t ngx_http_yimen_jar_secret(ngx_http_yimen_jar_t *x,
+    const ngx_str_t *name);
+
+/* until the store is asked again; ms 0: it could not be asked at all */
+void ngx_http_yimen_jar_wait(ngx_http_yimen_jar_t *x, ngx_msec_t ms);
+
+/* the request waits; the client leaving is noticed */
+ngx_int_t ngx_http_yimen_jar_pause(ngx_http_yimen_jar_t *x);
+
+
+
 /* sign-ins of this worker: ngx_http_yimen_flight.c */
 
 /*

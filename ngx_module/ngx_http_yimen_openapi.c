@@ -347,6 +347,11 @@ ngx_http_yimen_openapi_operation(struct ym_buf *out,
                     body);
     }
 
+    if (route->flags & NGX_HTTP_YIMEN_ROUTE_FORM) {
+        ym_buf_adds(out, ",\"requestBody\":{\"required\":true,\"content\":"
+                         "{\"application/x-www-form-urlencoded\":{}}}");
+    }
+
     if (ngx_strcmp(route->name, "getMetrics") == 0) {
         ym_buf_adds(out, ",\"responses\":{\"200\":{\"description\":\"OK\","
                          "\"content\":{\"text/plain\":{}}}}}");

@@ -57,6 +57,14 @@ typedef struct {
 } ngx_http_yimen_fetch_job_t;
 
 
+/* 1 when libcurl takes the option; when not, mostly for want of memory */
+#define ngx_http_yimen_fetch_opt(job, option, value)                          \
+    (curl_easy_setopt((job)->easy, option, value) == CURLE_OK)
+
+/* addresses, certificates, credentials, cookies */
+ngx_int_t ngx_http_yimen_fetch_set_peer(ngx_http_yimen_fetch_job_t *job,
+    const ngx_http_yimen_fetch_t *what);
+
 /* the loop; of one process */
 ngx_int_t ngx_http_yimen_fetch_loop_open(ngx_log_t *log);
 void ngx_http_yimen_fetch_loop_close(void);

@@ -26,6 +26,9 @@ typedef struct {
 static ngx_int_t ngx_http_yimen_oidc_item(ngx_conf_t *cf,
     ngx_http_yimen_main_conf_t *ymcf, const struct ym_yaml *item,
     struct ym_diag *d);
+static ngx_int_t ngx_http_yimen_oidc_lists(ngx_conf_t *cf,
+    ngx_http_yimen_main_conf_t *ymcf, ngx_http_yimen_provider_t *p,
+    const ngx_http_yimen_provider_fields_t *f, struct ym_diag *d);
 static void ngx_http_yimen_oidc_check(const struct ym_yaml *item,
     const ngx_http_yimen_provider_fields_t *f,
     ngx_http_yimen_main_conf_t *ymcf, struct ym_diag *d);
@@ -202,7 +205,6 @@ ngx_http_yimen_oidc_item(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf,
     const struct ym_yaml *item, struct ym_diag *d)
 {
     int64_t                             max_age;
-    const char                        **words;
     ngx_http_yimen_issuer_t            *issuer;
     ngx_http_yimen_provider_t          *p, **slot;
     ngx_http_yimen_provider_fields_t    f;
@@ -270,33 +272,7 @@ ngx_http_yimen_oidc_item(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf,
     p->refresh = f.refresh;
     p->typed_logout = f.typed_logout;
 
-    p->title_zh = ym_yaml_text(f.title, "zh");
-    p->title_en = ym_yaml_text(f.title, "en");
-    p->title_zh = p->title_zh ? p->title_zh : p->title_en;
-    p->title_zh = p->title_zh ? p->title_zh : p->id;
-    p->title_en = p->title_en ? p->title_en : p->title_zh;
-
-    words = f.scopes ? ngx_http_yimen_oidc_words(cf, f.scopes, "scopes", d)
-                     : ngx_http_yimen_oidc_scopes;
-    p->scope = ngx_http_yimen_oidc_joined(cf, words);
-
-    p->algorithms = ngx_http_yimen_oidc_default_algorithms;
-
-    if (f.algorithms) {
-        p->algorithms = ngx_http_yimen_oidc_words(cf, f.algorithms,
-                                                  "algorithms", d);
-        ngx_http_yimen_oidc_algorithms(f.algorithms, p->algorithms, d);
-    }
-
-    p->origins = ngx_http_yimen_oidc_words(cf, f.origins, "origins", d);
-
-    if (f.ca) {
-        p->ca = ngx_http_yimen_conf_beside(cf, ymcf, f.ca);
-    }
-
-    if (p->scope == NULL || p->algorithms == NULL || p->origins == NULL
-        || (f.ca && p->ca == NULL))
-    {
+    if (ngx_http_yimen_oidc_lists(cf, ymcf, p, &f, d) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -309,6 +285,69 @@ ngx_http_yimen_oidc_item(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf,
     }
 
     return ngx_http_yimen_oidc_role_map(cf, f.role_map, &p->role_map, d);
+}
+
+
+static ngx_int_t
+ngx_http_yimen_oidc_lists(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf,
+    ngx_http_yimen_provider_t *p, const ngx_http_yimen_provider_fields_t *f,
+    struct ym_diag *d)
+{
+    ngx_uint_t    i;
+    const char  **words;
+
+    p->title_zh = ym_yaml_text(f->title, "zh");
+    p->title_en = ym_yaml_text(f->title, "en");
+    p->title_zh = p->title_zh ? p->title_zh : p->title_en;
+    p->title_zh = p->title_zh ? p->title_zh : p->id;
+    p->title_en = p->title_en ? p->title_en : p->title_zh;
+
+    words = f->scopes ? ngx_http_yimen_oidc_words(cf, f->scopes, "scopes", d)
+                     : ngx_http_yimen_oidc_scopes;
+    p->scope = ngx_http_yimen_oidc_joined(cf, words);
+
+    p->algorithms = ngx_http_yimen_oidc_default_algorithms;
+
+    if (f->algorithms) {
+        p->algorithms = ngx_http_yimen_oidc_words(cf, f->algorithms,
+                                                  "algorithms", d);
+        ngx_http_yimen_oidc_algorithms(f->algorithms, p->algorithms, d);
+    }
+
+    p->origins = ngx_http_yimen_oidc_words(cf, f->origins, "origins", d);
+
+    for (i = 0; p->origins != NULL && p->origins[i] != NULL; i++) {
+        if (!ym_oidc_url_ok(p->origins[i], 1)
+            || ym_oidc_origin(p->origins[i]) != ngx_strlen(p->origins[i]))
+        {
+            ym_diag_add(d, f->origins->file, f->origins->line,
+                        f->origins->column,
+                        "an origin is https://host[:port] and nothing more");
+        }
+    }
+
+    for (i = 0; words != NULL && words[i] != NULL
+                && ngx_strcmp(words[i], "openid") != 0; i++)
+    {
+        /* void */
+    }
+
+    if (words != NULL && words[i] == NULL) {
+        ym_diag_add(d, f->scopes->file, f->scopes->line, f->scopes->column,
+                    "scopes must have openid");
+    }
+
+    if (f->ca) {
+        p->ca = ngx_http_yimen_conf_beside(cf, ymcf, f->ca);
+    }
+
+    if (p->scope == NULL || p->algorithms == NULL || p->origins == NULL
+        || (f->ca && p->ca == NULL))
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

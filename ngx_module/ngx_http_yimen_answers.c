@@ -13,6 +13,7 @@ static ngx_uint_t ngx_http_yimen_answers_cookie(ngx_str_t *value);
 static ngx_uint_t ngx_http_yimen_answers_scheme(ngx_str_t *value);
 static ngx_uint_t ngx_http_yimen_answers_elsewhere(ngx_http_request_t *r,
     u_char *p, u_char *last);
+static ngx_int_t ngx_http_yimen_answers_web(u_char **p, u_char *last);
 static ngx_uint_t ngx_http_yimen_answers_refresh(ngx_http_request_t *r,
     ngx_str_t *value);
 static void ngx_http_yimen_answers_forget(ngx_http_request_t *r,
@@ -270,18 +271,17 @@ ngx_http_yimen_answers_delimits(u_char c)
 
 /*
  * An address of another host, as browsers read it: they drop blanks in front
- * and tabs and line ends anywhere, and take '\' for '/'.
+ * and tabs and line ends anywhere, and take '\\' for '/'.
  */
 static ngx_uint_t
 ngx_http_yimen_answers_elsewhere(ngx_http_request_t *r, u_char *p,
     u_char *last)
 {
-    u_char     *end, *q;
-    size_t      n;
+    u_char     *end;
     ngx_str_t  *own;
 
-    for (q = p; q < last; q++) {
-        if (*q < ' ' || *q == 0x7f) {
+    for (end = p; end < last; end++) {
+        if (*end < ' ' || *end == 0x7f) {
             return 1;
         }
     }
@@ -290,29 +290,8 @@ ngx_http_yimen_answers_elsewhere(ngx_http_request_t *r, u_char *p,
         p++;
     }
 
-    /* a scheme? */
-
-    for (q = p; q < last && !ngx_http_yimen_answers_delimits(*q); q++) {
-
-        if (*q != ':') {
-            continue;
-        }
-
-        n = (size_t) (q - p);
-
-        if (!(n == 4 && ngx_strncasecmp(p, (u_char *) "http", 4) == 0)
-            && !(n == 5 && ngx_strncasecmp(p, (u_char *) "https", 5) == 0))
-        {
-            return 1;
-        }
-
-        p = q + 1;
-
-        if (last - p < 2 || p[0] != '/' || p[1] != '/') {
-            return 1;
-        }
-
-        break;
+    if (ngx_http_yimen_answers_web(&p, last) != NGX_OK) {
+        return 1;
     }
 
     if (last - p < 2
@@ -322,7 +301,6 @@ ngx_http_yimen_answers_elsewhere(ngx_http_request_t *r, u_char *p,
     }
 
     p += 2;
-
     end = p;
 
     while (end < last && !ngx_http_yimen_answers_delimits(*end)) {
@@ -340,6 +318,39 @@ ngx_http_yimen_answers_elsewhere(ngx_http_request_t *r, u_char *p,
     /* another port is another origin, but the same host */
 
     return p + own->len != end && p[own->len] != ':';
+}
+
+
+/* skips "http:" or "https:" before "//"; any other scheme: NGX_DECLINED */
+
+static ngx_int_t
+ngx_http_yimen_answers_web(u_char **p, u_char *last)
+{
+    u_char  *q;
+    size_t   n;
+
+    for (q = *p; q < last && *q != ':'; q++) {
+        if (ngx_http_yimen_answers_delimits(*q)) {
+            return NGX_OK;
+        }
+    }
+
+    if (q == last) {
+        return NGX_OK;
+    }
+
+    n = (size_t) (q - *p);
+
+    if (!(n == 4 && ngx_strncasecmp(*p, (u_char *) "http", 4) == 0)
+        && !(n == 5 && ngx_strncasecmp(*p, (u_char *) "https", 5) == 0))
+    {
+        return NGX_DECLINED;
+    }
+
+    *p = q + 1;
+
+    return (last - *p >= 2 && (*p)[0] == '/' && (*p)[1] == '/')
+           ? NGX_OK : NGX_DECLINED;
 }
 
 

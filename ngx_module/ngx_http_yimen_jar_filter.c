@@ -491,9 +491,11 @@ ngx_http_yimen_jar_hold(ngx_http_request_t *r, ngx_http_yimen_jar_t *x,
         n = ngx_min((size_t) (b->last - b->pos),
                     NGX_HTTP_YIMEN_JAR_HELD - x->held_len);
 
-        ngx_memcpy(x->held + x->held_len, b->pos, n);
-        x->held_len += n;
-        b->pos += n;
+        if (n) {
+            ngx_memcpy(x->held + x->held_len, b->pos, n);
+            x->held_len += n;
+            b->pos += n;
+        }
 
         /* an upstream that fails half-way ends with a flush alone */
 

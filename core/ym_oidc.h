@@ -132,6 +132,9 @@ const json_t *ym_oidc_claim(const json_t *claims, const char *name);
 /* Its text; "" when it is missing, no text, too long or has control characters. */
 struct ym_str ym_oidc_claim_text(const json_t *claims, const char *name, size_t max);
 
+/* 1 to 64 letters, digits, '_', '-' and '.'; p may be NULL. */
+bool ym_oidc_word_ok(const char *p);
+
 /* True when the token may have been signed by a key that keys does not hold. */
 bool ym_oidc_key_unknown(struct ym_str token, const struct ym_jwks *keys);
 

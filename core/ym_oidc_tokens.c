@@ -450,6 +450,16 @@ struct ym_str ym_oidc_claim_text(const json_t *claims, const char *name, size_t 
     return (struct ym_str){p, n};
 }
 
+bool ym_oidc_word_ok(const char *p)
+{
+    size_t n = 0;
+    while (p != NULL && n <= YM_OIDC_ERROR_MAX &&
+           (isalnum((unsigned char)p[n]) || p[n] == '_' || p[n] == '-' || p[n] == '.')) {
+        n++;
+    }
+    return n > 0 && n <= YM_OIDC_ERROR_MAX && p[n] == '\0';
+}
+
 bool ym_oidc_key_unknown(struct ym_str token, const struct ym_jwks *keys)
 {
     json_t *header = NULL;

@@ -48,7 +48,8 @@ ngx_http_yimen_oidc_bearer(const ngx_http_yimen_main_conf_t *ymcf,
 
     ngx_memzero(&none, sizeof(none));
 
-    if (ngx_http_yimen_oidc_login(provider, *ret_claims, NULL, &none, ret)
+    if (ngx_http_yimen_oidc_login(provider, *ret_claims, NULL, &none, NULL,
+                                  ret)
         != NGX_OK)
     {
         (void) ym_err_set(err, YM_EAUTH, "sub is not acceptable");

@@ -579,7 +579,7 @@ ngx_http_yimen_oidc_begin(ngx_http_yimen_ctx_t *ctx)
     flow = ctx->work;
 
     if (ngx_http_yimen_oidc_login(flow->provider, flow->claims, flow->info,
-                                  &flow->tokens, &flow->login)
+                                  &flow->tokens, ctx->arena, &flow->login)
         != NGX_OK)
     {
         ngx_http_yimen_oidc_refuse(ctx, NGX_HTTP_FORBIDDEN, "bad_claims",

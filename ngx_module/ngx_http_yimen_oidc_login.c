@@ -19,6 +19,8 @@
 
 static struct ym_str ngx_http_yimen_oidc_text(const json_t *claims,
     const json_t *info, const char *name, size_t max);
+static struct ym_str ngx_http_yimen_oidc_amr(const json_t *claims,
+    struct ym_arena *a);
 static ngx_uint_t ngx_http_yimen_oidc_role(
     const ngx_http_yimen_provider_t *provider, const json_t *role);
 static ngx_int_t ngx_http_yimen_oidc_place(const json_t *claims,
@@ -29,7 +31,8 @@ static ngx_uint_t ngx_http_yimen_oidc_digits(struct ym_str area);
 ngx_int_t
 ngx_http_yimen_oidc_login(const ngx_http_yimen_provider_t *p,
     const json_t *claims, const json_t *info,
-    const struct ym_oidc_tokens *tokens, ngx_http_yimen_login_t *ret)
+    const struct ym_oidc_tokens *tokens, struct ym_arena *a,
+    ngx_http_yimen_login_t *ret)
 {
     int64_t        now;
     const json_t  *auth_time;
@@ -84,7 +87,7 @@ ngx_http_yimen_oidc_login(const ngx_http_yimen_provider_t *p,
                      ? (int64_t) (json_number_value(auth_time) * 1000.0) : now;
 
     ret->acr = ym_oidc_claim_text(claims, "acr", NGX_HTTP_YIMEN_CLAIM_BYTES);
-    ret->amr = YM_STR("");
+    ret->amr = ngx_http_yimen_oidc_amr(claims, a);
     ret->sid = ym_oidc_claim_text(claims, "sid", NGX_HTTP_YIMEN_CLAIM_BYTES);
 
     ret->id_token = ym_str_of(tokens->id_token ? tokens->id_token : "");
@@ -96,6 +99,51 @@ ngx_http_yimen_oidc_login(const ngx_http_yimen_provider_t *p,
     }
 
     return NGX_OK;
+}
+
+
+/* a list of words (RFC 8176), joined by blanks; "" when it is none */
+
+static struct ym_str
+ngx_http_yimen_oidc_amr(const json_t *claims, struct ym_arena *a)
+{
+    char           *copy;
+    size_t          i;
+    struct ym_str   joined;
+    struct ym_buf   text;
+    const json_t   *list, *word;
+
+    joined = YM_STR("");
+    list = json_object_get(claims, "amr");
+
+    if (a == NULL || !json_is_array(list)) {
+        return joined;
+    }
+
+    ym_buf_init(&text, NGX_HTTP_YIMEN_CLAIM_BYTES);
+
+    json_array_foreach(list, i, word) {
+
+        if (!ym_oidc_word_ok(json_string_value(word))) {
+            ym_buf_clear(&text);
+            return joined;
+        }
+
+        ym_buf_adds(&text, i ? " " : "");
+        ym_buf_adds(&text, json_string_value(word));
+    }
+
+    if (text.failed == YM_OK && text.n) {
+        copy = ym_arena_str(a, ym_buf_str(&text));
+
+        if (copy != NULL) {
+            joined = ym_str_of(copy);
+        }
+    }
+
+    ym_buf_clear(&text);
+
+    return joined;
 }
 
 

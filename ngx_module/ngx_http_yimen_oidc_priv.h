@@ -131,11 +131,12 @@ void ngx_http_yimen_flow_cookie_end(ngx_http_yimen_ctx_t *ctx,
 
 /*
  * Who these claims tell of; info may be NULL.  Strings point into what is
- * given.  NGX_DECLINED: nobody of ours.
+ * given, or live in a (NULL: amr is left out).  NGX_DECLINED: nobody of ours.
  */
 ngx_int_t ngx_http_yimen_oidc_login(const ngx_http_yimen_provider_t *p,
     const json_t *claims, const json_t *info,
-    const struct ym_oidc_tokens *tokens, ngx_http_yimen_login_t *ret);
+    const struct ym_oidc_tokens *tokens, struct ym_arena *a,
+    ngx_http_yimen_login_t *ret);
 
 /* when the tokens are to be renewed, ms */
 int64_t ngx_http_yimen_oidc_refresh_at(const struct ym_oidc_tokens *tokens);

@@ -8,6 +8,7 @@
  * meanwhile.  A refusal ends the session; a provider that cannot be asked is
  * asked again later, until the grace is over.
  */
+#include "ngx_http_yimen_evidence.h"
 #include "ngx_http_yimen_fcall.h"
 #include "ngx_http_yimen_oidc_priv.h"
 #include "ngx_http_yimen_sessions.h"
@@ -502,7 +503,7 @@ ngx_http_yimen_refresh_update(ngx_http_yimen_refresh_t *job)
     if (job->claims != NULL) {
 
         if (ngx_http_yimen_oidc_login(job->provider, job->claims, NULL,
-                                      &job->tokens, &login)
+                                      &job->tokens, NULL, &login)
             != NGX_OK)
         {
             return NGX_DECLINED;
@@ -576,7 +577,16 @@ static void
 ngx_http_yimen_refresh_refused(ngx_http_yimen_refresh_t *job,
     const char *reason)
 {
-    ngx_http_yimen_fcall_t  call;
+    ngx_http_yimen_fcall_t     call;
+    ngx_http_yimen_evidence_t  e;
+
+    ngx_memzero(&e, sizeof(e));
+    e.what = "revoke";
+    e.who = YM_STR("");
+    e.id = job->v.person;
+    e.system = YM_STR("");
+    e.why = YM_STR("refresh");
+    ngx_http_yimen_evidence(NULL, &e);
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                   "event=session.ended session=%*s why=refresh provider=%s "

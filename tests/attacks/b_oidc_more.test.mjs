@@ -158,3 +158,30 @@ test('wrong settings of a provider are named with their line, all at once', asyn
     await assert.rejects(rig, (e) => { assert.match(e.message, says); return /emerg/.test(e.message); }, JSON.stringify(change));
   }
 });
+
+test('evidence: who signed in, what was refused and why, what the provider ended', async () => {
+  const op = await startOp();
+  op.expiresIn = 1;
+  const own = await startRig({ op });
+  try {
+    const b = own.browser();
+    op.idClaims = (c) => ({ ...c, amr: ['pwd', 'otp'] });
+    await accepted(b, await b.signIn());
+    const other = own.browser();
+    op.idClaims = (c) => ({ ...c, nonce: 'x' });
+    assert.equal((await other.signIn()).status, 400);
+    op.refreshTokens.clear();
+    await until('the refresh is refused', async () => (await b.me()).status === 401);
+    const wanted = [['sign_in', 'city', 'ok'], ['sign_in_refused', 'bad_id_token', 'refused'], ['revoke', 'refresh', 'ok']];
+    const entries = async () => (await own.g.call('auditor', 'GET', '/audit')).json.items;
+    await until('all is written down', async () => {
+      const list = await entries();
+      return wanted.every(([what, why]) => list.some((e) => e.what === what && e.why === why));
+    });
+    const text = JSON.stringify(await entries());
+    for (const { form } of op.seen.token) assert.ok(!text.includes(form.get('code') ?? form.get('refresh_token')));
+    assert.ok(!text.includes('王爱丽'));
+  } finally {
+    await own.stop();
+  }
+});

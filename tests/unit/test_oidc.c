@@ -528,6 +528,9 @@ static void userinfo_and_claims(void **state)
     assert_int_equal(ym_oidc_claim_text(claims, "none", 10).n, 0);
     assert_true(json_is_array(ym_oidc_claim(claims, "/realm/roles")));
     assert_null(ym_oidc_claim(claims, "/realm/none"));
+    assert_true(ym_oidc_word_ok("pwd") && ym_oidc_word_ok("face.v2_x-y"));
+    assert_false(ym_oidc_word_ok(NULL) || ym_oidc_word_ok("") || ym_oidc_word_ok("a b") ||
+                 ym_oidc_word_ok("a\n"));
     json_decref(claims);
 }
 

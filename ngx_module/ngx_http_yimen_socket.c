@@ -161,6 +161,16 @@ ngx_http_yimen_socket_cut(ngx_http_yimen_front_state_t *state,
 
     ngx_log_error(NGX_LOG_INFO, c->log, 0, "event=socket.cut why=%s", why);
 
-    ngx_http_finalize_request(r, NGX_ERROR);
+    /*
+     * As if the client could not be written to any more: then the upstream
+     * module ends the request itself.  Ended from outside, the request would
+     * be freed by the very cleanup that ends its upstream.
+     */
+
+    c->error = 1;
+    c->write->delayed = 0;
+    c->write->timedout = 1;
+
+    r->write_event_handler(r);
     ngx_http_run_posted_requests(c);
 }

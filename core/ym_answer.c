@@ -181,6 +181,27 @@ bool ym_recipe_owns(const struct ym_recipe *r, const char *url)
     return same_origin(r->origin, url);
 }
 
+/*
+ * The application under the name that browsers have for it. Scheme and port are not looked at: behind
+ * a gateway it knows them wrongly more often than not, and the request goes to the real origin anyway.
+ */
+static bool is_public(const struct ym_recipe *r, const char *url)
+{
+    xmlURI *u = parse_url(url), *p = r->public != NULL ? parse_url(r->public) : NULL;
+    bool same = false;
+
+    if (u != NULL) {
+        size_t n = strlen(u->server);
+
+        same = (p != NULL && strcasecmp(u->server, p->server) == 0) ||
+               (r->host != NULL && strncasecmp(r->host, u->server, n) == 0 &&
+                (r->host[n] == '\0' || r->host[n] == ':'));
+    }
+    xmlFreeURI(u);
+    xmlFreeURI(p);
+    return same;
+}
+
 /* What stands behind scheme, host and port. */
 static const char *behind_origin(const char *url)
 {
@@ -222,7 +243,7 @@ const char *ym_recipe_url(const struct ym_recipe *r, const char *base, const cha
     }
     xmlFreeURI(u);
     url[strcspn(url, "#")] = '\0';
-    if (ym_recipe_owns(r, url) || (r->public != NULL && same_origin(r->public, url))) {
+    if (ym_recipe_owns(r, url) || is_public(r, url)) {
         return at_origin(r, url, a);
     }
     return url;

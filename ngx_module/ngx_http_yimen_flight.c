@@ -22,7 +22,7 @@
 #define NGX_HTTP_YIMEN_FLIGHT_STRIKES  5
 #define NGX_HTTP_YIMEN_FLIGHT_REST     30000
 
-#define NGX_HTTP_YIMEN_FLIGHT_HEADERS  6
+#define NGX_HTTP_YIMEN_FLIGHT_HEADERS  7
 
 
 struct ngx_http_yimen_flight_s {
@@ -60,6 +60,8 @@ typedef struct {
 static void ngx_http_yimen_flights_open(void);
 static void ngx_http_yimen_flight_free(void *data);
 static void ngx_http_yimen_flight_step(ngx_http_yimen_flight_t *f);
+static const char *ngx_http_yimen_flight_scheme(
+    const struct ym_recipe *recipe);
 static ngx_int_t ngx_http_yimen_flight_fetch(ngx_pool_t *pool,
     const ngx_http_yimen_app_t *app, const struct ym_signin_ask *ask,
     ngx_http_yimen_fetch_pt handler, void *data);
@@ -277,6 +279,19 @@ ngx_http_yimen_flight_step(ngx_http_yimen_flight_t *f)
 }
 
 
+/* an application that is told its public name is told the scheme as well */
+
+static const char *
+ngx_http_yimen_flight_scheme(const struct ym_recipe *recipe)
+{
+    if (recipe->host == NULL || recipe->public == NULL) {
+        return NULL;
+    }
+
+    return (ngx_strncmp(recipe->public, "https:", 6) == 0) ? "https" : "http";
+}
+
+
 static ngx_int_t
 ngx_http_yimen_flight_fetch(ngx_pool_t *pool, const ngx_http_yimen_app_t *app,
     const struct ym_signin_ask *ask, ngx_http_yimen_fetch_pt handler,
@@ -293,6 +308,7 @@ ngx_http_yimen_flight_fetch(ngx_pool_t *pool, const ngx_http_yimen_app_t *app,
         { "User-Agent", "Mozilla/5.0 (compatible; Yimen)" },
         { "Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8" },
         { "Host", app->recipe->host },
+        { "X-Forwarded-Proto", ngx_http_yimen_flight_scheme(app->recipe) },
         { "Cookie", ask->cookie },
         { "Referer", ask->referer },
         { "Content-Type", ask->type }

@@ -24,6 +24,7 @@ fi
 packages_test="clang libcmocka-dev pmccabe codespell shellcheck git
   postgresql odbc-postgresql vsftpd libtest-json-schema-acceptance-perl dpkg-dev procps curl valgrind
   chromium fonts-noto-cjk
+  redmine redmine-sqlite puma request-tracker5 rt5-standalone rt5-db-sqlite radicale python3
   lemonldap-ng-fastcgi-server liblemonldap-ng-portal-perl libgd-securityimage-perl libimage-magick-perl
   libstring-random-perl libcrypt-openssl-bignum-perl libcrypt-openssl-rsa-perl libconvert-base32-perl
   libmime-tools-perl

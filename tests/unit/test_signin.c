@@ -110,6 +110,15 @@ static void good(void **state)
     assert_int_equal(tell(f, 200, NULL, NULL, "<h1>mei</h1>"), YM_SIGNIN_IN);
     assert_int_equal(ym_signin_jar(f->s)->count, 1);
     assert_string_equal(ym_signin_jar(f->s)->items[0].value, "second");
+
+    /* a gateway's application often takes its scheme and port for others */
+    begin(f, PLAIN "prefix: /apps/old/\nhost: gate.test\n");
+    (void)tell(f, 200, NULL, NULL, FORM);
+    (void)tell(f, 302, "http://yimen.test:8080/apps/old/home", NULL, "");
+    assert_string_equal(ym_signin_ask(f->s)->url, ORIGIN "/home");
+    (void)tell(f, 302, "http://gate.test/apps/old", NULL, "");
+    assert_string_equal(ym_signin_ask(f->s)->url, ORIGIN "/");
+    assert_int_equal(tell(f, 302, "http://gate.test.evil.test/", NULL, ""), YM_SIGNIN_ELSEWHERE);
 }
 
 /* I163, and what must not be taken for it */

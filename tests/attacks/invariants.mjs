@@ -232,7 +232,7 @@ export class Invariants {
    * I6: while run() goes on, a harmless stream (GET /healthz) keeps its pace: its p99 stays below
    * twice its baseline, with a floor for the noise of a small machine.
    */
-  async undisturbed(run, { floor = 25 } = {}) {
+  async undisturbed(run, { floor = 60 } = {}) {
     const sample = async (going) => {
       const times = [];
       while (going(times.length)) {

@@ -97,7 +97,13 @@ export async function startGateway(options = {}) {
     server: LOCATIONS, ...options.nginx,
     http: `yimen_catalog ${deploy.file};\n${options.nginx?.http ?? ''}`,
   });
-  await nginx.start();
+  try {
+    await nginx.start();
+  } catch (e) { /* a test that expects it must not leave a Redis behind, which would keep it alive */
+    deploy.remove();
+    await redis?.stop();
+    throw e;
+  }
   const key = deploy.keys[0];
   const people = {
     staff: ['mei', 'staff', { area: '330106003', org: 'committee-1' }],

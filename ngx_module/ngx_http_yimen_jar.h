@@ -150,6 +150,13 @@ void ngx_http_yimen_flight_leave(ngx_http_yimen_flight_wait_t *wait);
 /* whether an application is worth a try: it has not failed in a row */
 ngx_uint_t ngx_http_yimen_flight_open(const ngx_http_yimen_app_t *app);
 
+/* one request of a sign-in or sign-out, and its answer as the machine reads it */
+ngx_int_t ngx_http_yimen_flight_fetch(ngx_pool_t *pool,
+    const ngx_http_yimen_app_t *app, const struct ym_signin_ask *ask,
+    ngx_http_yimen_fetch_pt handler, void *data);
+ngx_int_t ngx_http_yimen_flight_got(ngx_pool_t *pool,
+    const ngx_http_yimen_fetched_t *answer, struct ym_signin_got *ret);
+
 /* exit_process */
 void ngx_http_yimen_flights_close(void);
 

@@ -10,6 +10,7 @@
 #define NGX_HTTP_YIMEN_JAR_H
 
 #include "ngx_http_yimen_apps.h"
+#include "ngx_http_yimen_fetch.h"
 
 
 #define NGX_HTTP_YIMEN_HOLDER_BYTES  16         /* random, before hex */

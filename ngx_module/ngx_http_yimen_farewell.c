@@ -41,10 +41,16 @@ static void ngx_http_yimen_farewell_answer(void *data,
 static void ngx_http_yimen_sign_out_less(ngx_http_yimen_sign_out_t *out);
 
 
+static struct {
+    ngx_queue_t   queue;
+    unsigned      open:1;
+} ngx_http_yimen_farewells;
+
+
 /* ---- signing out ---- */
 
 void
-ngx_http_yimen_flights_sign_out(const ngx_http_yimen_main_conf_t *ymcf,
+ngx_http_yimen_farewell_say(const ngx_http_yimen_main_conf_t *ymcf,
     struct ym_str subject)
 {
     char                       *text;
@@ -100,8 +106,12 @@ ngx_http_yimen_flights_sign_out(const ngx_http_yimen_main_conf_t *ymcf,
     out->under_way = 1;
     cln->handler = ngx_http_yimen_sign_out_free;
 
-    ngx_http_yimen_flights_open();
-    ngx_queue_insert_tail(&ngx_http_yimen_flights.sign_outs, &out->queue);
+    if (!ngx_http_yimen_farewells.open) {
+        ngx_queue_init(&ngx_http_yimen_farewells.queue);
+        ngx_http_yimen_farewells.open = 1;
+    }
+
+    ngx_queue_insert_tail(&ngx_http_yimen_farewells.queue, &out->queue);
 
     if (ngx_http_yimen_fcall_send(&call, pool, ngx_http_yimen_sign_out_jars,
                                   out)
@@ -110,6 +120,21 @@ ngx_http_yimen_flights_sign_out(const ngx_http_yimen_main_conf_t *ymcf,
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "event=application.sign_out_failed err=\"no Redis\"");
         ngx_destroy_pool(pool);
+    }
+}
+
+
+void
+ngx_http_yimen_farewells_close(void)
+{
+    ngx_http_yimen_sign_out_t  *out;
+
+    while (ngx_http_yimen_farewells.open
+           && !ngx_queue_empty(&ngx_http_yimen_farewells.queue))
+    {
+        out = ngx_queue_data(ngx_queue_head(&ngx_http_yimen_farewells.queue),
+                             ngx_http_yimen_sign_out_t, queue);
+        ngx_destroy_pool(out->pool);
     }
 }
 

@@ -56,7 +56,6 @@ static void ngx_http_yimen_flight_wake(ngx_http_yimen_flight_t *f);
 
 static struct {
     ngx_queue_t   queue;
-    ngx_queue_t   sign_outs;
     ngx_uint_t    count;
     ngx_uint_t    strikes[NGX_HTTP_YIMEN_APPS_MAX];
     ngx_msec_t    rest[NGX_HTTP_YIMEN_APPS_MAX];     /* until then */
@@ -199,7 +198,6 @@ ngx_http_yimen_flights_open(void)
 {
     if (!ngx_http_yimen_flights.open) {
         ngx_queue_init(&ngx_http_yimen_flights.queue);
-        ngx_queue_init(&ngx_http_yimen_flights.sign_outs);
         ngx_http_yimen_flights.open = 1;
     }
 }
@@ -208,8 +206,7 @@ ngx_http_yimen_flights_open(void)
 void
 ngx_http_yimen_flights_close(void)
 {
-    ngx_http_yimen_flight_t    *f;
-    ngx_http_yimen_sign_out_t  *out;
+    ngx_http_yimen_flight_t  *f;
 
     if (!ngx_http_yimen_flights.open) {
         return;
@@ -219,12 +216,6 @@ ngx_http_yimen_flights_close(void)
         f = ngx_queue_data(ngx_queue_head(&ngx_http_yimen_flights.queue),
                            ngx_http_yimen_flight_t, queue);
         ngx_destroy_pool(f->pool);
-    }
-
-    while (!ngx_queue_empty(&ngx_http_yimen_flights.sign_outs)) {
-        out = ngx_queue_data(ngx_queue_head(&ngx_http_yimen_flights.sign_outs),
-                             ngx_http_yimen_sign_out_t, queue);
-        ngx_destroy_pool(out->pool);
     }
 }
 

@@ -163,10 +163,11 @@ void ngx_http_yimen_flights_close(void);
 
 /*
  * The person signs out: every application forgets him too.  Sent off; nobody
- * waits.
+ * waits.  Close: exit_process.
  */
-void ngx_http_yimen_flights_sign_out(const ngx_http_yimen_main_conf_t *ymcf,
+void ngx_http_yimen_farewell_say(const ngx_http_yimen_main_conf_t *ymcf,
     struct ym_str subject);
+void ngx_http_yimen_farewells_close(void);
 
 /*
  * Filters of answers, ngx_http_yimen_jar_filter.c.  Postconfiguration, after

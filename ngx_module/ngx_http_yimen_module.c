@@ -171,6 +171,7 @@ ngx_http_yimen_exit_process(ngx_cycle_t *cycle)
 
     ngx_http_yimen_cas_logout_close();
     ngx_http_yimen_flights_close();
+    ngx_http_yimen_farewells_close();
     ngx_http_yimen_oidc_close();
     ngx_http_yimen_fetch_close();
     ngx_http_yimen_redis_close(w->redis);

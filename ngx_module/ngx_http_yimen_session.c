@@ -583,7 +583,7 @@ ngx_http_yimen_session_ended(ngx_http_yimen_ctx_t *ctx)
                                                     : work->person;
 
     if (person.n) {
-        ngx_http_yimen_flights_sign_out(ctx->conf, person);
+        ngx_http_yimen_farewell_say(ctx->conf, person);
     }
 
     work->handler(ctx);

@@ -36,6 +36,7 @@ struct ym_engine_settings {
     int64_t backoff_base_ms;   /* backoff_base: 1s; full jitter over base·2^n … */
     int64_t backoff_cap_ms;    /* backoff_cap: 10m */
     int64_t absence_after_ms;  /* absence_after: 30s; a lookup's "absent" is trusted this long after the send */
+    int64_t confirm_within_ms; /* confirm_within: 72h; then a person looks why there is no number */
     int64_t breaker_failures;  /* breaker_failures: 5; in a row, then suspended */
     int64_t probe_every_ms;    /* probe_every: 5s; doubled up to 16 times that */
     const char *charset;       /* utf-8, gb18030 … of what the system reads */

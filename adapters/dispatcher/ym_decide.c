@@ -125,17 +125,24 @@ static void proven_absent(const struct ym_case *c, struct ym_decision *d)
     settle(d, c->was_withdraw ? 'w' : 'a', 0, NULL);
 }
 
-/* Not to be said yet, or the look itself failed: look again, but not for ever. */
+/*
+ * Not to be said yet, or the look itself failed: look again, but not for ever. A system that says it
+ * has the record under way may take its time (`confirm_within`): looks at a platform that reads its
+ * inbox at night are no failures, and are not counted.
+ */
 static void look_again(const struct ym_case *c, struct ym_jitter *j, const char *code,
                        struct ym_decision *d)
 {
-    char letter = c->purpose == YM_FOR_CONFIRM ? 'c' : 'u';
+    bool confirms = c->purpose == YM_FOR_CONFIRM;
+    bool patient = confirms || d->health == YM_HEALTH_GOOD;
+    bool over = patient ? c->now_ms - c->sent_ms > c->settings->confirm_within_ms
+                        : c->attempt > c->settings->attempts;
 
-    if (c->attempt > c->settings->attempts) {
+    if (over) {
         settle(d, 'u', -1, code);
         return;
     }
-    settle(d, letter, backoff(c, j), code);
+    settle(d, confirms ? 'c' : 'u', backoff(c, j), code);
 }
 
 static void decide_look(const struct ym_case *c, struct ym_jitter *j, struct ym_decision *d)

@@ -7,14 +7,34 @@
 
 #include <errno.h>
 #include <iconv.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <strings.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+/* EVP_sha256() looks its implementation up at every use, which costs three times the digest of an id. */
+static EVP_MD *sha256_md;
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+
+static void sha256_fetch(void)
+{
+    sha256_md = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+/* nginx unloads its modules at every reload */
+__attribute__((destructor)) static void sha256_free(void)
+{
+    EVP_MD_free(sha256_md);
+    sha256_md = NULL;
+}
+
 ym_status ym_sha256(struct ym_str in, unsigned char out[YM_SHA256_LEN])
 {
-    return EVP_Digest(in.p, in.n, out, NULL, EVP_sha256(), NULL) == 1 ? YM_OK : YM_EIO;
+    if (pthread_once(&sha256_once, sha256_fetch) != 0 || sha256_md == NULL) {
+        return YM_EIO;
+    }
+    return EVP_Digest(in.p, in.n, out, NULL, sha256_md, NULL) == 1 ? YM_OK : YM_EIO;
 }
 
 ym_status ym_sha256_hex(struct ym_str in, char out[YM_SHA256_HEX])

@@ -5,53 +5,13 @@
  */
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
-import os from 'node:os';
 import path from 'node:path';
 import { PASSWORD } from '../lib/accounts.mjs';
 import { CAS_LOCATIONS, startCas } from '../lib/cas.mjs';
 import { sleep, until } from '../lib/nginx.mjs';
-
-const freePort = () => new Promise((done) => {
-  const s = net.createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => done(port)); });
-});
-
-const answers = (port) => new Promise((done) => {
-  const s = net.connect(port, '127.0.0.1', () => { s.destroy(); done(true); });
-  s.on('error', () => done(false));
-});
-
-/* A program in the foreground, ended by its id; its words are kept for when it fails. */
-class Program {
-  constructor(file, args, port, env = {}) {
-    this.text = '';
-    /* a group of its own: Apache ends with its whole process group */
-    this.child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-    for (const s of [this.child.stdout, this.child.stderr]) s.on('data', (d) => { this.text += d; });
-    this.exited = new Promise((done) => { this.child.on('exit', done); this.child.on('error', done); });
-    this.port = port;
-  }
-
-  async ready() {
-    let gone = false;
-    this.exited.then(() => { gone = true; });
-    await until(`port ${this.port}`, async () => {
-      if (gone) throw new Error(this.text);
-      return answers(this.port);
-    }, 20000);
-    return this;
-  }
-
-  async stop() {
-    this.child.kill('SIGTERM');
-    const timer = setTimeout(() => this.child.kill('SIGKILL'), 10000);
-    await this.exited;
-    clearTimeout(timer);
-  }
-}
+import { Server, freePort, makeDir } from './peer.mjs';
 
 /* A browser that follows redirects, refreshes and our form, with a jar per host and port. */
 class Person {
@@ -168,10 +128,9 @@ echo 'user=', phpCAS::getUser(), ' name=', phpCAS::getAttribute('name'), ' roles
 }
 
 describe('CAS clients that others wrote', () => {
-  let g, dir, apache, php, gateway, ports;
+  let g, apache, php, gateway, ports;
 
   before(async () => {
-    dir = fs.mkdtempSync(path.join(os.tmpdir(), 'yimen-cas-'));
     gateway = await freePort();
     ports = { apache: await freePort(), php: await freePort() };
     const own = `http://127.0.0.1:${gateway}`;
@@ -182,23 +141,25 @@ describe('CAS clients that others wrote', () => {
       auth: { public_url: own },
       nginx: { server: `listen 127.0.0.1:${gateway};\n${CAS_LOCATIONS}` },
     });
-    writeApache(dir, ports.apache, own);
-    writePhp(dir, ports.php, gateway);
-    apache = await new Program('/usr/sbin/apache2', ['-f', path.join(dir, 'apache.conf'), '-DFOREGROUND'], ports.apache).ready();
-    php = await new Program('/usr/bin/php', ['-d', `session.save_path=${dir}/php/sessions`, '-d', 'include_path=/usr/share/php',
-      '-d', 'error_reporting=0', '-S', `127.0.0.1:${ports.php}`, '-t', dir, path.join(dir, 'php/index.php')], ports.php, { PHP_CLI_SERVER_WORKERS: '2' }).ready();
+    apache = new Server(makeDir('apache'), ports.apache);
+    php = new Server(makeDir('php'), ports.php);
+    writeApache(apache.dir, ports.apache, own);
+    writePhp(php.dir, ports.php, gateway);
+    await apache.start('/usr/sbin/apache2', ['-f', path.join(apache.dir, 'apache.conf'), '-DFOREGROUND']);
+    await php.start('/usr/bin/php', ['-d', `session.save_path=${php.dir}/php/sessions`, '-d', 'include_path=/usr/share/php',
+      '-d', 'error_reporting=0', '-S', `127.0.0.1:${ports.php}`, '-t', php.dir, path.join(php.dir, 'php/index.php')], { env: { PHP_CLI_SERVER_WORKERS: '2' } });
   });
 
   after(async () => {
     await apache?.stop();
     await php?.stop();
     await g?.stop();
-    fs.rmSync(dir, { recursive: true, force: true });
   });
 
   const atApache = () => `http://127.0.0.1:${ports.apache}/cas/`;
   const atPhp = () => `http://127.0.0.1:${ports.php}/php/`;
-  const why = (p) => `\n${p.trail.join('\n')}\n${apache.text}${fs.existsSync(path.join(dir, 'error.log')) ? fs.readFileSync(path.join(dir, 'error.log'), 'utf8').slice(-2000) : ''}\n${php.text.slice(-1000)}`;
+  const errors = () => fs.readFileSync(path.join(apache.dir, 'error.log'), 'utf8').slice(-2000);
+  const why = (p) => `\n${p.trail.join('\n')}\n${apache.log()}${errors()}\n${php.log().slice(-1000)}`;
 
   test('one sign-in, and both show who it is; signing out of the gateway signs out of both', async () => {
     const p = new Person();

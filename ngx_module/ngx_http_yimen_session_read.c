@@ -21,10 +21,10 @@ typedef struct {
     ngx_http_yimen_sessions_t   *sessions;
     u_char                       digest[YM_SHA256_LEN];
     ngx_uint_t                   shard;
-    ngx_uint_t                   generation;
     ngx_uint_t                   repeats;
     unsigned                     touch:1;
     unsigned                     changed:1; /* since the call was sent */
+    ngx_http_yimen_session_stamp_t  asked;
 } ngx_http_yimen_flight_t;
 
 
@@ -241,7 +241,8 @@ ngx_http_yimen_flight_send(ngx_http_yimen_flight_t *flight)
     }
 
     flight->changed = 0;
-    flight->generation = ngx_http_yimen_sessions_generation(flight->sessions);
+    ngx_http_yimen_sessions_stamp(flight->sessions, flight->digest,
+                                  &flight->asked);
     ngx_http_yimen_count(session_reads);
 
     return ngx_http_yimen_redis_call(ngx_http_yimen_worker.redis,
@@ -267,6 +268,14 @@ ngx_http_yimen_flight_done(void *data, redisReply **reply,
         return;
     }
 
+    /* heard by this worker, or by another that is ahead of it */
+
+    if (ngx_http_yimen_sessions_changed(flight->sessions, flight->digest,
+                                        &flight->asked))
+    {
+        flight->changed = 1;
+    }
+
     if (flight->changed && flight->repeats < NGX_HTTP_YIMEN_FLIGHT_REPEAT) {
         flight->repeats++;
 
@@ -282,7 +291,7 @@ ngx_http_yimen_flight_done(void *data, redisReply **reply,
 
     if (session != NULL && !flight->changed) {
         ngx_http_yimen_sessions_keep(flight->sessions, session,
-                                     flight->generation);
+                                     &flight->asked);
     }
 
     ngx_http_yimen_flight_end(flight, outcome, session);

@@ -358,6 +358,10 @@ ngx_http_yimen_watch_reply(ngx_http_yimen_watch_t *watch,
         watch->state = NGX_HTTP_YIMEN_WATCH_HEARS;
         watch->attempt = 0;
 
+        /* what others remember may have changed before this one could hear */
+
+        ngx_http_yimen_sessions_void(watch->sessions);
+
         if (watch->told) {
             watch->told = 0;
             ngx_log_error(NGX_LOG_NOTICE, watch->log, 0,

@@ -11,6 +11,9 @@
 #define NGX_HTTP_YIMEN_SESSIONS        4096
 #define NGX_HTTP_YIMEN_SESSIONS_PROBE  8
 
+/* counters of changes, a power of two; several sessions share one */
+#define NGX_HTTP_YIMEN_SHARED_CHANGES  2048
+
 /* a value above this is not shared, only remembered by its worker */
 #define NGX_HTTP_YIMEN_SHARED_BYTES    (12 * 1024)
 
@@ -23,6 +26,7 @@ typedef struct {
     ngx_rbtree_t        tree;
     ngx_rbtree_node_t   sentinel;
     ngx_queue_t         used;         /* the latest first */
+    ngx_atomic_t        changes[NGX_HTTP_YIMEN_SHARED_CHANGES];
 } ngx_http_yimen_shared_t;
 
 typedef struct {
@@ -48,6 +52,11 @@ struct ngx_http_yimen_sessions_s {
 
 static ngx_int_t ngx_http_yimen_sessions_zone_init(ngx_shm_zone_t *zone,
     void *data);
+static ngx_uint_t
+    ngx_http_yimen_sessions_generation(ngx_http_yimen_sessions_t *sessions);
+static ngx_atomic_t *
+    ngx_http_yimen_shared_changes(ngx_http_yimen_sessions_t *sessions,
+    const u_char digest[YM_SHA256_LEN]);
 static ngx_uint_t ngx_http_yimen_session_current(
     const ngx_http_yimen_session_times_t *times, ngx_uint_t generation,
     ngx_uint_t now);
@@ -63,8 +72,10 @@ static void ngx_http_yimen_session_hide(json_t *json, const char *name);
 static ngx_http_yimen_session_t *
     ngx_http_yimen_shared_find(ngx_http_yimen_sessions_t *sessions,
     const u_char digest[YM_SHA256_LEN], ngx_uint_t generation);
-static void ngx_http_yimen_shared_keep(ngx_http_yimen_sessions_t *sessions,
-    const ngx_http_yimen_session_t *session);
+static ngx_int_t ngx_http_yimen_shared_keep(
+    ngx_http_yimen_sessions_t *sessions,
+    const ngx_http_yimen_session_t *session,
+    const ngx_http_yimen_session_stamp_t *asked);
 static ngx_http_yimen_shared_node_t *
     ngx_http_yimen_shared_lookup(ngx_http_yimen_shared_t *shared,
     const u_char digest[YM_SHA256_LEN]);
@@ -219,7 +230,7 @@ ngx_http_yimen_sessions_conf(ngx_http_yimen_sessions_t *sessions)
 }
 
 
-ngx_uint_t
+static ngx_uint_t
 ngx_http_yimen_sessions_generation(ngx_http_yimen_sessions_t *sessions)
 {
     if (!ngx_http_yimen_watch_hears(sessions->watch)) {
@@ -227,6 +238,38 @@ ngx_http_yimen_sessions_generation(ngx_http_yimen_sessions_t *sessions)
     }
 
     return (ngx_uint_t) sessions->shared->generation;
+}
+
+
+static ngx_atomic_t *
+ngx_http_yimen_shared_changes(ngx_http_yimen_sessions_t *sessions,
+    const u_char digest[YM_SHA256_LEN])
+{
+    uint32_t  n;
+
+    ngx_memcpy(&n, digest, sizeof(n));
+
+    return &sessions->shared->changes[n % NGX_HTTP_YIMEN_SHARED_CHANGES];
+}
+
+
+void
+ngx_http_yimen_sessions_stamp(ngx_http_yimen_sessions_t *sessions,
+    const u_char digest[YM_SHA256_LEN], ngx_http_yimen_session_stamp_t *ret)
+{
+    ret->generation = ngx_http_yimen_sessions_generation(sessions);
+    ret->changes = (ngx_uint_t) *ngx_http_yimen_shared_changes(sessions,
+                                                               digest);
+}
+
+
+ngx_uint_t
+ngx_http_yimen_sessions_changed(ngx_http_yimen_sessions_t *sessions,
+    const u_char digest[YM_SHA256_LEN],
+    const ngx_http_yimen_session_stamp_t *asked)
+{
+    return (ngx_uint_t) *ngx_http_yimen_shared_changes(sessions, digest)
+           != asked->changes;
 }
 
 
@@ -459,17 +502,20 @@ ngx_http_yimen_session_release(ngx_http_yimen_session_t *session)
 
 void
 ngx_http_yimen_sessions_keep(ngx_http_yimen_sessions_t *sessions,
-    ngx_http_yimen_session_t *session, ngx_uint_t generation)
+    ngx_http_yimen_session_t *session,
+    const ngx_http_yimen_session_stamp_t *asked)
 {
-    if (generation == 0
-        || generation != ngx_http_yimen_sessions_generation(sessions))
+    if (asked->generation == 0
+        || asked->generation != ngx_http_yimen_sessions_generation(sessions))
     {
         return;
     }
 
-    session->generation = generation;
-    ngx_http_yimen_sessions_put(sessions, session);
-    ngx_http_yimen_shared_keep(sessions, session);
+    session->generation = asked->generation;
+
+    if (ngx_http_yimen_shared_keep(sessions, session, asked) == NGX_OK) {
+        ngx_http_yimen_sessions_put(sessions, session);
+    }
 }
 
 
@@ -490,6 +536,8 @@ ngx_http_yimen_sessions_forget(ngx_http_yimen_sessions_t *sessions,
     }
 
     ngx_shmtx_lock(&sessions->pool->mutex);
+
+    (*ngx_http_yimen_shared_changes(sessions, digest))++;
 
     sn = ngx_http_yimen_shared_lookup(sessions->shared, digest);
 
@@ -554,9 +602,12 @@ ngx_http_yimen_shared_find(ngx_http_yimen_sessions_t *sessions,
 }
 
 
-static void
+/* NGX_DECLINED: what is to be kept is out of date; to make room is no duty */
+
+static ngx_int_t
 ngx_http_yimen_shared_keep(ngx_http_yimen_sessions_t *sessions,
-    const ngx_http_yimen_session_t *session)
+    const ngx_http_yimen_session_t *session,
+    const ngx_http_yimen_session_stamp_t *asked)
 {
     size_t                         size;
     ngx_uint_t                     i;
@@ -564,14 +615,20 @@ ngx_http_yimen_shared_keep(ngx_http_yimen_sessions_t *sessions,
     ngx_http_yimen_shared_t       *shared;
     ngx_http_yimen_shared_node_t  *sn;
 
-    if (session->sealed.n > NGX_HTTP_YIMEN_SHARED_BYTES) {
-        return;
-    }
-
     shared = sessions->shared;
     size = offsetof(ngx_http_yimen_shared_node_t, sealed) + session->sealed.n;
 
     ngx_shmtx_lock(&sessions->pool->mutex);
+
+    if (ngx_http_yimen_sessions_changed(sessions, session->digest, asked)) {
+        ngx_shmtx_unlock(&sessions->pool->mutex);
+        return NGX_DECLINED;
+    }
+
+    if (session->sealed.n > NGX_HTTP_YIMEN_SHARED_BYTES) {
+        ngx_shmtx_unlock(&sessions->pool->mutex);
+        return NGX_OK;
+    }
 
     sn = ngx_http_yimen_shared_lookup(shared, session->digest);
 
@@ -604,6 +661,8 @@ ngx_http_yimen_shared_keep(ngx_http_yimen_sessions_t *sessions,
     }
 
     ngx_shmtx_unlock(&sessions->pool->mutex);
+
+    return NGX_OK;
 }
 
 

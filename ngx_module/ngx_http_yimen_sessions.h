@@ -5,7 +5,7 @@
  * Remembered is who somebody is, for `touch` at most, and only while this
  * worker hears from Redis.  Shared memory holds values as Redis has them,
  * sealed.  One number, the generation, stands for all of it: it is raised when
- * any worker stops hearing, and everything older is void.
+ * any worker stops hearing or begins to, and everything older is void.
  */
 #ifndef NGX_HTTP_YIMEN_SESSIONS_H
 #define NGX_HTTP_YIMEN_SESSIONS_H
@@ -45,6 +45,13 @@ typedef struct {
 } ngx_http_yimen_session_t;
 
 
+/* generation 0: this worker does not hear, and nothing is remembered */
+typedef struct {
+    ngx_uint_t                       generation;
+    ngx_uint_t                       changes;
+} ngx_http_yimen_session_stamp_t;
+
+
 /* yimen_session_zone SIZE; and the zone when nobody gave one */
 char *ngx_http_yimen_conf_session_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -77,21 +84,33 @@ ngx_http_yimen_session_t *
     const u_char digest[YM_SHA256_LEN], struct ym_str sealed,
     const ngx_http_yimen_session_times_t *times);
 
-/* generation: as it was when Redis was asked; then nothing may have come since */
+/* asked: taken when Redis was asked; kept when nothing has come since */
 void ngx_http_yimen_sessions_keep(ngx_http_yimen_sessions_t *sessions,
-    ngx_http_yimen_session_t *session, ngx_uint_t generation);
+    ngx_http_yimen_session_t *session,
+    const ngx_http_yimen_session_stamp_t *asked);
 
 void ngx_http_yimen_session_release(ngx_http_yimen_session_t *session);
 
-/* 0 while this worker does not hear from Redis: then nothing is remembered */
-ngx_uint_t ngx_http_yimen_sessions_generation(
-    ngx_http_yimen_sessions_t *sessions);
+/*
+ * What this machine has heard so far.  An answer of Redis may be read later
+ * than the news that it is out of date: by this worker, and by another one
+ * that has forgotten the session already and would find it again in shared
+ * memory, never to hear of it any more.
+ */
+void ngx_http_yimen_sessions_stamp(ngx_http_yimen_sessions_t *sessions,
+    const u_char digest[YM_SHA256_LEN], ngx_http_yimen_session_stamp_t *ret);
+
+/* 1: some worker has heard since that this one changed (or its like) */
+ngx_uint_t ngx_http_yimen_sessions_changed(
+    ngx_http_yimen_sessions_t *sessions,
+    const u_char digest[YM_SHA256_LEN],
+    const ngx_http_yimen_session_stamp_t *asked);
 
 /* one has changed, here and in shared memory; whoever reads it, reads again */
 void ngx_http_yimen_sessions_forget(ngx_http_yimen_sessions_t *sessions,
     const u_char digest[YM_SHA256_LEN]);
 
-/* all of them: something may have been missed */
+/* all of them: something may have been missed, by this worker or before it */
 void ngx_http_yimen_sessions_void(ngx_http_yimen_sessions_t *sessions);
 
 

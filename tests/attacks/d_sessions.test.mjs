@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { LOCATIONS, PUBLIC_URL, makeRing, startGateway, withSessions } from '../lib/gateway.mjs';
@@ -15,6 +16,7 @@ import { PASSWORD, startAccounts } from '../lib/accounts.mjs';
 import { FakeRedis } from '../lib/fakeredis.mjs';
 import { connect } from '../lib/redis.mjs';
 import { SlowProxy } from '../lib/slowproxy.mjs';
+import { WorkerProxy } from '../lib/workerproxy.mjs';
 import { COOKIE, ROLES, endSession, hears, makeSession, personDigest, seal, sessionCounts, sessionValue } from '../lib/session.mjs';
 import { Invariants, NAVIGATION, get, rawRequest, startUpstream } from './invariants.mjs';
 
@@ -418,6 +420,90 @@ describe('somebody leaves in between', () => {
       for (const r of await Promise.all(waiting)) assert.ok([200, 503].includes(r.status), String(r.status));
       await until('the old workers are gone', () => old.every((pid) => !fs.existsSync(`/proc/${pid}`)), 5000);
       inv.pids = g.nginx.workers();
+    }
+  });
+});
+
+describe('news and answers overtake each other', () => {
+  let d, g, inv, proxy;
+  before(async () => {
+    proxy = await new WorkerProxy().start();
+    d = await startDoor({ via: async (socket) => { proxy.target = socket; return socket; }, deploy: { redis: proxy.address },
+      nginx: { workers: 2, server: `${LOCATIONS} location = /pid { return 200 "$pid"; }` } });
+    ({ g, inv } = d);
+    await hears(g);
+  });
+  after(async () => { await over(d); await proxy?.stop(); });
+
+  /* two workers, each with a connection of its own: ask(target, headers), links() */
+  async function bothWorkers() {
+    const found = new Map();
+    await until('a connection to each worker', async () => {
+      const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+      const pid = Number((await g.nginx.request('GET', '/pid', { agent })).body);
+      if (found.has(pid)) agent.destroy();
+      else found.set(pid, agent);
+      return found.size === 2;
+    }, 20000);
+    return [...found].map(([pid, agent]) => ({
+      me: async (s) => (await g.nginx.request('GET', '/api/v1/me', { headers: s.headers, agent })).status, links: proxy.of(pid), close: () => agent.destroy(),
+    }));
+  }
+
+  test('D90 an answer older than the news is kept by nobody, nor given on to who has heard', async () => {
+    for (let i = 0; i < 3; i++) {
+      const [ahead, behind] = await bothWorkers();
+      const s = await makeSession(g, { person: `city:race${i}`, sub: `race${i}` });
+      try {
+        /* one worker's answers are on their way for long; the other one hears of the end at once */
+        proxy.hold([...behind.links.rest, ...behind.links.ear]);
+        const late = behind.me(s);
+        await until('the answer is under way', () => behind.links.rest.some((l) => l.kept.length > 0));
+        await endSession(g, s);
+        await until('the news is out', () => behind.links.ear.some((l) => l.kept.length > 0));
+        assert.equal(await ahead.me(s), 401);
+        proxy.release(behind.links.rest);
+        assert.equal(await late, 401, 'the answer was old');
+        assert.equal(await ahead.me(s), 401, 'found in what is shared');
+        proxy.release(behind.links.ear);
+        await sleep(20);
+        for (const one of [ahead, behind]) assert.equal(await one.me(s), 401, 'after the news');
+      } finally {
+        proxy.release([...behind.links.rest, ...behind.links.ear]);
+        ahead.close();
+        behind.close();
+      }
+    }
+    inv.alive();
+  });
+
+  test('D90 who begins to hear takes over nothing from before', async () => {
+    const [one, other] = await bothWorkers();
+    const [s, fine] = [await makeSession(g, { person: 'city:deaf', sub: 'deaf' }), await makeSession(g)];
+    const remembers = (worker, session) => until('remembered', async () => {
+      const was = await sessionCounts(g);
+      assert.equal(await worker.me(session), 200);
+      return (await sessionCounts(g)).reads === was.reads;
+    });
+    try {
+      /* one is deaf; the other reads the session anew, and then is slow to hear of its end */
+      proxy.holdNew = true;
+      for (const l of one.links.ear) l.client.destroy();
+      const again = await until('it wants to hear', () => [...proxy.links].find((l) => l.held));
+      await remembers(other, s);
+      proxy.hold(other.links.ear);
+      await endSession(g, s);
+      await until('the news is out', () => other.links.ear.some((l) => l.kept.length > 0));
+
+      proxy.holdNew = false;
+      proxy.release([again]);
+      await remembers(one, fine);
+      assert.equal(await one.me(s), 401, 'taken over from what is shared');
+    } finally {
+      proxy.holdNew = false;
+      proxy.release([...proxy.links]);
+      one.close();
+      other.close();
     }
   });
 });

@@ -92,6 +92,22 @@ ngx_http_yimen_record_create(ngx_http_yimen_ctx_t *ctx)
 }
 
 
+/* anybody may say what is wrong; everything else is for those who file */
+
+void
+ngx_http_yimen_feedback_create(ngx_http_yimen_ctx_t *ctx)
+{
+    if (ym_catalog_type(ctx->conf->catalog, NGX_HTTP_YIMEN_FEEDBACK) == NULL) {
+        ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_NOT_FOUND,
+                               "本部署没有意见反馈",
+                               "This deployment has no feedback");
+        return;
+    }
+
+    ngx_http_yimen_record_create(ctx);
+}
+
+
 /* {"type": …, "data": {…}, "targets": […]?} and nothing else */
 
 static ngx_int_t
@@ -100,6 +116,12 @@ ngx_http_yimen_create_body(ngx_http_yimen_ctx_t *ctx,
 {
     json_t      *value;
     const char  *key, *name;
+
+    name = ym_json_str(ctx->json, "type");
+
+    if (ctx->route->handler == ngx_http_yimen_feedback_create) {
+        name = NGX_HTTP_YIMEN_FEEDBACK;
+    }
 
     json_object_foreach(ctx->json, key, value) {
 
@@ -117,7 +139,6 @@ ngx_http_yimen_create_body(ngx_http_yimen_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    name = ym_json_str(ctx->json, "type");
     work->type = (name != NULL) ? ym_catalog_type(ctx->conf->catalog, name)
                                 : NULL;
 
@@ -223,11 +244,19 @@ ngx_http_yimen_create_id(ngx_http_yimen_ctx_t *ctx,
     record->id = (struct ym_str){ work->id, YM_ID_LEN };
     record->type = ym_str_of(work->type->name);
     record->owner = who->subject;
+
     record->org = who->org;
     record->area = who->area;
     record->created = now;
     record->updated = now;
     record->revision = 1;
+
+    /* nobody's superior sees it: it belongs to no unit and no area */
+
+    if (ym_str_is(record->type, NGX_HTTP_YIMEN_FEEDBACK)) {
+        record->org = YM_STR("");
+        record->area = YM_STR("");
+    }
 
     return NGX_OK;
 }

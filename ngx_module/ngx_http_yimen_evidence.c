@@ -49,7 +49,6 @@ static ngx_http_yimen_entry_t *ngx_http_yimen_evidence_entry(
     ngx_http_request_t *r, const ngx_http_yimen_evidence_t *e);
 static ngx_int_t ngx_http_yimen_evidence_text(ngx_pool_t *pool,
     struct ym_str text, struct ym_str *ret);
-static struct ym_str ngx_http_yimen_evidence_request(ngx_http_request_t *r);
 static const char *ngx_http_yimen_evidence_outcome(
     const ngx_http_yimen_evidence_t *e);
 static ngx_uint_t ngx_http_yimen_evidence_shard(struct ym_str id,
@@ -356,7 +355,7 @@ ngx_http_yimen_evidence_text(ngx_pool_t *pool, struct ym_str text,
 }
 
 
-static struct ym_str
+struct ym_str
 ngx_http_yimen_evidence_request(ngx_http_request_t *r)
 {
     ngx_http_variable_value_t  *v;

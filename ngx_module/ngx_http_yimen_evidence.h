@@ -46,6 +46,9 @@ void ngx_http_yimen_evidence_args(ngx_http_yimen_ctx_t *ctx,
  */
 void ngx_http_yimen_evidence_referer(ngx_http_request_t *r);
 
+/* what the request is called in the evidence and the log; "" when nothing is */
+struct ym_str ngx_http_yimen_evidence_request(ngx_http_request_t *r);
+
 /* while the configuration is loaded */
 char *ngx_http_yimen_evidence_conf(ngx_conf_t *cf);
 

@@ -63,6 +63,10 @@ static const ngx_http_yimen_parameter_t  ngx_http_yimen_parameters[] = {
       "A repeat with the same key and body gets the first answer again" },
     { "createRecord", "header", "Prefer", TEXT,
       "wait=N: answer when all deliveries have settled, after 30 s at most" },
+    { "createFeedback", "header", "Idempotency-Key",
+      "{\"type\":\"string\",\"minLength\":1,\"maxLength\":200,"
+      "\"pattern\":\"^[!-~]+$\"}",
+      "A repeat with the same key and body gets the first answer again" },
     { "listRecords", "query", "type", TEXT, "Only this type" },
     { "listRecords", "query", "state", TEXT,
       "Only with a delivery in this state" },
@@ -128,6 +132,10 @@ static const ngx_http_yimen_operation_t  ngx_http_yimen_operations[] = {
       "\"purpose\":{\"type\":\"string\",\"minLength\":1,"
       "\"maxLength\":500}}}", REF("Record"), "200" },
     { "withdrawRecord", NULL, REF("Record"), "200" },
+    { "createFeedback",
+      "{\"type\":\"object\",\"required\":[\"data\"],\"properties\":"
+      "{\"data\":{\"type\":\"object\"}}}", REF("Record"), "201" },
+    { "closeFeedback", NULL, REF("Record"), "200" },
     { "retryDelivery", NULL, REF("Record"), "200" },
     { "resolveDelivery",
       "{\"type\":\"object\",\"required\":[\"action\",\"reason\"],"

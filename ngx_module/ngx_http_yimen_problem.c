@@ -223,6 +223,11 @@ ngx_http_yimen_problem_open(ngx_http_yimen_ctx_t *ctx,
     instance.p = (char *) ctx->request->uri.data;
     instance.n = ctx->request->uri.len;
 
+    /* a person can name it to those who look things up */
+
+    (void) ngx_http_yimen_answer_header(ctx, "X-Request-Id",
+                               ngx_http_yimen_evidence_request(ctx->request));
+
     ngx_http_yimen_problem_head(kind, ctx->lang, instance, zh, en, &ctx->out);
 }
 

@@ -171,16 +171,34 @@ ngx_http_yimen_record_withdraw(ngx_http_yimen_ctx_t *ctx)
 }
 
 
+/* an operator has dealt with it; the reason says how, in the evidence */
+
+void
+ngx_http_yimen_feedback_close(ngx_http_yimen_ctx_t *ctx)
+{
+    ngx_http_yimen_record_withdraw(ctx);
+}
+
+
 static void
 ngx_http_yimen_withdraw_read(ngx_http_yimen_ctx_t *ctx)
 {
-    size_t                     i, n;
-    struct ym_str              reason;
-    const struct ym_system    *system;
-    const struct ym_catalog   *catalog;
-    ngx_http_yimen_args_t      args;
+    size_t                         i, n;
+    struct ym_str                  reason;
+    ngx_http_yimen_args_t          args;
+    const struct ym_system        *system;
+    const struct ym_catalog       *catalog;
+    ngx_http_yimen_record_work_t  *work;
 
+    work = ctx->work;
     catalog = ctx->conf->catalog;
+
+    if (ctx->route->handler == ngx_http_yimen_feedback_close
+        && !ym_str_is(work->record.type, NGX_HTTP_YIMEN_FEEDBACK))
+    {
+        ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_NOT_FOUND, NULL, NULL);
+        return;
+    }
 
     if (ngx_http_yimen_reason(ctx, &reason) != NGX_OK) {
         return;

@@ -499,6 +499,14 @@ ngx_http_yimen_record_owned(ngx_http_yimen_ctx_t *ctx,
         return 1;
     }
 
+    /* it is written to them */
+
+    if ((who->roles & NGX_HTTP_YIMEN_ROLE_OPERATOR)
+        && ym_str_is(record->type, NGX_HTTP_YIMEN_FEEDBACK))
+    {
+        return 1;
+    }
+
     if (!(who->roles & (NGX_HTTP_YIMEN_ROLE_STAFF
                         | NGX_HTTP_YIMEN_ROLE_SUPERVISOR)))
     {

@@ -57,6 +57,9 @@ void ngx_http_yimen_data_masked(ngx_http_yimen_ctx_t *ctx,
 /* whether every delivery has come to rest */
 ngx_uint_t ngx_http_yimen_record_settled(const ngx_http_yimen_record_t *rec);
 
+/* the built-in type: what people say about Yimen itself, read by operators */
+#define NGX_HTTP_YIMEN_FEEDBACK  "feedback"
+
 /* whether the caller may see it at all, and whether with its personal data */
 ngx_uint_t ngx_http_yimen_record_visible(ngx_http_yimen_ctx_t *ctx,
     const ngx_http_yimen_record_t *record);

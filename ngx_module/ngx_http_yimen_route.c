@@ -62,6 +62,14 @@ const ngx_http_yimen_route_t  ngx_http_yimen_routes[] = {
       ngx_http_yimen_record_withdraw, "withdrawRecord",
       "Takes a record back, everywhere" },
 
+    { NGX_HTTP_POST, API "/feedback", NGX_HTTP_YIMEN_ROLE_ANY, BODY,
+      ngx_http_yimen_feedback_create, "createFeedback",
+      "Tells the operators what is wrong with Yimen itself" },
+
+    { NGX_HTTP_POST, API "/feedback/{id}/close", OPERATORS, RECORD|BODY,
+      ngx_http_yimen_feedback_close, "closeFeedback",
+      "It has been dealt with" },
+
     { NGX_HTTP_POST, API "/records/{id}/deliveries/{system}/retry",
       NGX_HTTP_YIMEN_ROLE_SUPERVISOR|OPERATORS, RECORD|BODY,
       ngx_http_yimen_delivery_retry, "retryDelivery",

@@ -13,6 +13,7 @@ export const router = createRouter({
     { path: '/records/:id/edit', name: 'edit', component: () => import('@/records/EditPage.vue') },
     { path: '/records/:id/print', name: 'print', component: () => import('@/records/PrintPage.vue') },
     { path: '/sessions', name: 'sessions', component: () => import('@/account/SessionsPage.vue') },
+    { path: '/promise', name: 'promise', component: () => import('@/feedback/PromisePage.vue') },
     { path: '/vault/:system', name: 'vault', component: () => import('@/vault/VaultPage.vue') },
     {
       path: '/console',
@@ -21,6 +22,7 @@ export const router = createRouter({
         { path: '', name: 'systems', component: () => import('@/console/SystemsPage.vue') },
         { path: 'deliveries', name: 'deliveries', component: () => import('@/console/DeliveriesPage.vue') },
         { path: 'reports', name: 'reports', component: () => import('@/console/ReportsPage.vue') },
+        { path: 'feedback', name: 'feedback', component: () => import('@/console/FeedbackPage.vue') },
         { path: 'users', name: 'users', component: () => import('@/console/UsersPage.vue') },
         { path: 'audit', name: 'audit', component: () => import('@/console/AuditPage.vue') },
       ],

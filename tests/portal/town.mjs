@@ -25,6 +25,7 @@ export async function makeTown(stack) {
   const refused = await stack.file(dispute({ title: '某村宅基地边界纠纷' }), 10);
   await stack.post('admin', '/systems/gov-service/pause', { reason: '对方夜间升级' });
   await stack.file(dispute({ title: '农民工工资纠纷' }), 3);
+  await stack.post('staff', '/feedback', { data: { kind: 'twice', text: '人员类别在两个步骤里各选了一次。', page: '/new/dispute', app_version: '1' } });
   return { fine: fine.id, refused: refused.id };
 }
 
@@ -51,10 +52,22 @@ export const pages = (town) => [
   { name: 'print', role: 'staff', path: `/records/${town.fine}/print`, ready: 'main table, main article, main section' },
   { name: 'vault', role: 'staff', path: '/vault/village-admin', ready: '#v_login' },
   { name: 'sessions', role: 'staff', path: '/sessions', ready: 'main li, main table' },
+  { name: 'promise', role: 'staff', path: '/promise', ready: 'main li' },
+  {
+    name: 'feedback',
+    role: 'staff',
+    path: '/promise',
+    ready: 'main li',
+    async act(page) {
+      await page.getByRole('button', { name: /意见反馈|Feedback/ }).click();
+      await page.waitForSelector('[role=dialog] input[type=radio]');
+    },
+  },
   { name: 'nowhere', role: 'staff', path: '/no/such/page', ready: 'h1' },
   { name: 'systems', role: 'admin', path: '/console', ready: 'tbody tr' },
   { name: 'deliveries', role: 'admin', path: '/console/deliveries', ready: 'tbody tr, main li' },
   { name: 'reports', role: 'admin', path: '/console/reports', ready: 'main table' },
+  { name: 'opinions', role: 'admin', path: '/console/feedback', ready: 'main li.card' },
   { name: 'users', role: 'admin', path: '/console/users', ready: 'tbody tr, main li' },
   { name: 'audit', role: 'admin', path: '/console/audit', ready: 'tbody tr, main li' },
 ];

@@ -54,6 +54,10 @@ export interface CallOptions {
 let language = 'zh-CN';
 let onSignedOut: () => void = () => undefined;
 let csrf = '';
+let lastError = '';
+
+/** What the gateway calls the last request that it refused. */
+export const errorId = (): string => lastError;
 
 export function setLanguage(tag: string): void { language = tag; }
 export function setCsrf(token: string): void { csrf = token; }
@@ -94,6 +98,7 @@ export async function call<T>(method: string, path: string, options: CallOptions
   }
   if (!response.ok) {
     const problem = await problemOf(response);
+    if (problem.status !== 401) lastError = response.headers.get('X-Request-Id') ?? lastError;
     if (problem.status === 401) onSignedOut();
     throw problem;
   }

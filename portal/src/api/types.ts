@@ -3,6 +3,9 @@
 
 export type Role = 'staff' | 'supervisor' | 'operator' | 'auditor' | 'admin';
 
+/** The built-in type: it goes to operators only, and is no form of anybody's work. */
+export const FEEDBACK = 'feedback';
+
 export interface Words { zh: string; en?: string }
 
 export interface Me {

@@ -5,9 +5,10 @@ import records from './en/records';
 import form from './en/form';
 import ops from './en/ops';
 import vault from './en/vault';
+import feedback from './en/feedback';
 
 type Same<T> = { [K in keyof T]: T[K] extends string ? string : Same<T[K]> };
 
-const messages: Same<Messages> = { ...common, records, form, ops, vault };
+const messages: Same<Messages> = { ...common, records, form, ops, vault, feedback };
 
 export default messages;

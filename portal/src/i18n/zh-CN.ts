@@ -4,8 +4,9 @@ import records from './zh/records';
 import form from './zh/form';
 import ops from './zh/ops';
 import vault from './zh/vault';
+import feedback from './zh/feedback';
 
-const messages = { ...common, records, form, ops, vault };
+const messages = { ...common, records, form, ops, vault, feedback };
 
 export type Messages = typeof messages;
 export default messages;

@@ -54,10 +54,11 @@ export async function loadDrafts(): Promise<void> {
 }
 
 export const newDraft = (type: string, data: Record<string, unknown>): Draft =>
-  ({ key: crypto.randomUUID?.() ?? randomKey(), owner: ownerNow(), type, data, targets: null, changed: Date.now(), waiting: false });
+  ({ key: newKey(), owner: ownerNow(), type, data, targets: null, changed: Date.now(), waiting: false });
 
-/* Chromium has randomUUID from version 92 on. */
-function randomKey(): string {
+/* An Idempotency-Key. Chromium has randomUUID from version 92 on. */
+export function newKey(): string {
+  if (crypto.randomUUID) return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return [...bytes].map((b) => b.toString(16).padStart(2, '0')).join('');
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A delivery in plain words, and how far a record has come.
-import type { Delivery, DeliveryState, YimenRecord } from '@/api/types';
+import { FEEDBACK, type Delivery, type DeliveryState, type YimenRecord } from '@/api/types';
 
 export const NEEDS_AUTHOR: readonly DeliveryState[] = ['rejected', 'handoff', 'unknown'];
 const AT_REST: readonly DeliveryState[] = ['delivered', 'withdrawn'];
@@ -19,4 +19,7 @@ export function progressOf(r: YimenRecord): { done: number; all: number } {
   return { done: all.filter((d) => AT_REST.includes(d.state)).length, all: all.length };
 }
 
-export const titleOf = (r: YimenRecord): string => (typeof r.data.title === 'string' && r.data.title !== '' ? r.data.title : r.id);
+export function titleOf(r: YimenRecord): string {
+  const title = r.type === FEEDBACK ? r.data.text : r.data.title;
+  return typeof title === 'string' && title !== '' ? title : r.id;
+}

@@ -8,7 +8,7 @@ export interface Want { systems: string[]; required: string[]; max: number }
 
 export interface FormContext {
   /** Objections at exactly this pointer. */
-  at(pointer: string): ProblemEntry[];
+  objections(pointer: string): ProblemEntry[];
   /** Which of the chosen systems take this field; undefined: none. */
   want(pattern: string): Want | undefined;
   titleOf(system: string): string;

@@ -40,12 +40,21 @@ const LATER_GLOBALS = new Set(['structuredClone', 'WeakRef', 'FinalizationRegist
   'scheduler', 'CSSStyleSheet', 'ClipboardItem', 'BarcodeDetector', 'Iterator', 'URLPattern', 'EyeDropper', 'TrustedHTML', 'reportError', 'navigation']);
 const LATER_STATICS = { Promise: ['any', 'try'], AbortSignal: ['any', 'timeout', 'abort'], Intl: ['DisplayNames', 'Segmenter', 'DurationFormat'], Response: ['json'] };
 
-/* Asked for before it is used ('x' in y && …), or only handed on by a method of the same name. */
+const nodesBelow = (node) => Object.values(node).flat().filter((v) => v && typeof v.type === 'string');
+
+/* What a condition asks for: 'x' in y, y.x, typeof x. */
+function askedBy(node) {
+  const own = node.type === 'BinaryExpression' && node.operator === 'in' ? [node.left.value ?? node.left.quasis?.[0]?.value.cooked]
+    : node.type === 'MemberExpression' ? [node.property.name]
+      : node.type === 'UnaryExpression' && node.operator === 'typeof' ? [node.argument.name] : [];
+  return node.type === 'CallExpression' ? [] : [...own, ...nodesBelow(node).flatMap(askedBy)];
+}
+
+/* Asked for before it is used, or only handed on by a method of the same name. */
 function granted(node, asked) {
-  if (node.type === 'LogicalExpression' && node.operator === '&&' && node.left.type === 'BinaryExpression' && node.left.operator === 'in') {
-    const { left } = node.left;
-    return new Set([...asked, left.value ?? left.quasis?.[0]?.value.cooked]);
-  }
+  const condition = node.type === 'LogicalExpression' && node.operator === '&&' ? node.left
+    : node.type === 'IfStatement' || node.type === 'ConditionalExpression' ? node.test : undefined;
+  if (condition) return new Set([...asked, ...askedBy(condition)]);
   return node.type === 'Property' && node.method ? new Set([...asked, node.key.name]) : asked;
 }
 
@@ -66,7 +75,7 @@ function laterApi({ node, asked, parent, key }) {
     return `${node.object.name}.${node.property.name}`;
   }
   const named = parent && ((parent.type === 'MemberExpression' && key === 'property' && !parent.computed) || (/Property/.test(parent.type) && key === 'key'));
-  if (node.type === 'Identifier' && LATER_GLOBALS.has(node.name) && !named && !(parent?.type === 'UnaryExpression' && parent.operator === 'typeof')) return node.name;
+  if (node.type === 'Identifier' && LATER_GLOBALS.has(node.name) && !named && !asked.has(node.name) && !(parent?.type === 'UnaryExpression' && parent.operator === 'typeof')) return node.name;
   return undefined;
 }
 
@@ -127,11 +136,11 @@ describe('portal: what is built', () => {
 
   test('the check itself finds what it looks for', () => {
     for (const code of ['a ??= 1', 'a ||= b', '[1].at(-1)', '"a".replaceAll("a", "b")', 'Object.hasOwn({}, "a")', 'crypto.randomUUID()', 'structuredClone({})',
-      'Promise.any([])', 'AbortSignal.timeout(1)', 'class A { #m() { return 1; } }', 'class A { static { f(); } }', 'await f()', '/a/d.test("a")']) {
+      'Promise.any([])', 'AbortSignal.timeout(1)', 'class A { #m() { return 1; } }', 'class A { static { f(); } }', 'await f()', '/a/d.test("a")', 'a && b.at(0)', 'if (c.at(0)) d()']) {
       assert.equal(laterThan80(code).length, 1, code);
     }
     for (const code of ['crypto.randomUUID?.()', 'typeof structuredClone', '({ at: 1 }).at', 'a ?? b', 'a?.b', 'async () => { await f(); }', 'class A { #p = 1; }', 'export * as a from "b"', '({ at() { return b.at(1); } })',
-      '"startViewTransition" in document && document.startViewTransition(f)']) {
+      'a && "startViewTransition" in document && document.startViewTransition(f)', 'if (crypto.randomUUID) crypto.randomUUID()']) {
       assert.deepEqual(laterThan80(code), [], code);
     }
     for (const css of ['a{inset:0}', 'a{display:flex;gap:1px}', 'a:is(b,c){d:e}', 'a:focus,a:focus-visible{b:c}', 'a{height:100dvh}', '@media (width>=1px){a{b:c}}']) {

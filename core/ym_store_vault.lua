@@ -189,6 +189,10 @@ local function jar_put(p, a)
     return { 'kept' }
 end
 
+-- An application that ends the session after a refused form may do so just behind the sign-in; one
+-- that does it time and again never keeps anybody.
+local EARLY = 3
+
 local function jar_forget(p, a)
     local key = jar_of(p, a)
     local young, ms = integer(a[4], 0, LIFE_MAX, 'young'), integer(a[5], 1, LIFE_MAX, 'hold')
@@ -197,8 +201,12 @@ local function jar_forget(p, a)
         return { 'late' }
     end
     if wall() - h[2] < young then
-        hold(key, a[6] or 'forgets', ms)
-        return { 'young' }
+        local times = call('INCR', key .. ':y')
+        call('PEXPIRE', key .. ':y', ms)
+        if times >= EARLY then
+            hold(key, a[6] or 'forgets', ms)
+            return { 'young' }
+        end
     end
     call('DEL', key)
     return { 'gone' }

@@ -17,8 +17,6 @@
 #define NGX_HTTP_YIMEN_JAR_SECRET    (64 * 1024)   /* of one header */
 #define NGX_HTTP_YIMEN_JAR_PATIENCE  40000         /* ms, of one request */
 #define NGX_HTTP_YIMEN_JAR_LEASE     60000         /* ms, of one sign-in */
-#define NGX_HTTP_YIMEN_JAR_YOUNG     2000          /* ms after the sign-in */
-#define NGX_HTTP_YIMEN_JAR_HOLD      30000         /* ms */
 #define NGX_HTTP_YIMEN_JAR_POLL      100           /* ms, when others do it */
 
 
@@ -494,16 +492,7 @@ ngx_http_yimen_jar_ask(ngx_http_yimen_jar_t *x)
     ngx_http_yimen_fcall_t  call;
 
     if (x->forget) {
-        ngx_http_yimen_fcall_init(&call, YM_FN_JAR_FORGET, x->person.shard);
-        ngx_http_yimen_fcall_z(&call, x->person.digest);
-        ngx_http_yimen_fcall_z(&call, x->app->id);
-        ngx_http_yimen_fcall_z(&call, x->generation);
-        ngx_http_yimen_fcall_int(&call, NGX_HTTP_YIMEN_JAR_YOUNG);
-        ngx_http_yimen_fcall_int(&call, NGX_HTTP_YIMEN_JAR_HOLD);
-        ngx_http_yimen_fcall_z(&call, "forgets");
-
-        rc = ngx_http_yimen_fcall_send(&call, x->request->pool,
-                                       ngx_http_yimen_jar_forgotten, x);
+        rc = ngx_http_yimen_jar_forget(x, ngx_http_yimen_jar_forgotten);
 
     } else {
         if (RAND_bytes(bytes, sizeof(bytes)) != 1) {

@@ -110,8 +110,9 @@ ngx_int_t ngx_http_yimen_jar_read(const ngx_http_yimen_main_conf_t *ymcf,
 /* sends off the cookies of the jar that have changed */
 void ngx_http_yimen_jar_save(ngx_http_yimen_jar_t *x);
 
-/* the application has forgotten the person: sent off, nobody waits */
-void ngx_http_yimen_jar_forget(ngx_http_yimen_jar_t *x);
+/* the application has forgotten the person; no handler: nobody waits */
+ngx_int_t ngx_http_yimen_jar_forget(ngx_http_yimen_jar_t *x,
+    ngx_http_yimen_redis_pt handler);
 
 
 /* shared by the kinds */

@@ -346,7 +346,7 @@ ngx_http_yimen_jar_out(ngx_http_request_t *r, ngx_http_yimen_jar_t *x)
         return NGX_HTTP_YIMEN_AGAIN;
     }
 
-    ngx_http_yimen_jar_forget(x);
+    (void) ngx_http_yimen_jar_forget(x, NULL);
 
     return ngx_http_yimen_jar_replace(r, x, x->again
                                             ? NGX_HTTP_YIMEN_APP_FORGETS

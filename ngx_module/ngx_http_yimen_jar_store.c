@@ -180,8 +180,9 @@ ngx_http_yimen_jar_save(ngx_http_yimen_jar_t *x)
 }
 
 
-void
-ngx_http_yimen_jar_forget(ngx_http_yimen_jar_t *x)
+ngx_int_t
+ngx_http_yimen_jar_forget(ngx_http_yimen_jar_t *x,
+    ngx_http_yimen_redis_pt handler)
 {
     ngx_http_yimen_fcall_t  call;
 
@@ -193,5 +194,7 @@ ngx_http_yimen_jar_forget(ngx_http_yimen_jar_t *x)
     ngx_http_yimen_fcall_int(&call, NGX_HTTP_YIMEN_JAR_HOLD);
     ngx_http_yimen_fcall_z(&call, "forgets");
 
-    (void) ngx_http_yimen_fcall_send(&call, NULL, NULL, NULL);
+    return ngx_http_yimen_fcall_send(&call,
+                                     handler ? x->request->pool : NULL,
+                                     handler, handler ? x : NULL);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `make bench`: Yimen against its own ceilings and its peers, all in one run on one machine, so that
 // the ratios mean something where absolute figures do not. Writes build/bench.json and a table.
-// BENCH_PARTS=check,accept,memory,deliver,peers runs some of it; a ratio is left out when its other side is.
+// BENCH_PARTS=check,accept,memory,deliver,door,peers runs some of it; a ratio is left out when its other side is.
 // Peers come from npm into a scratch folder under build/; without network they are left out and said so.
 import { spawn, execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
@@ -11,12 +11,13 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '../lib/redis.mjs';
+import { measureDoor } from './door.mjs';
 
 const top = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const build = process.env.BUILD ?? join(top, 'build');
 const seconds = Number(process.env.BENCH_SECONDS ?? 10);
 const records = Number(process.env.BENCH_RECORDS ?? 5000);
-const parts = (process.env.BENCH_PARTS ?? 'check,accept,memory,deliver,peers').split(',');
+const parts = (process.env.BENCH_PARTS ?? 'check,accept,memory,deliver,door,peers').split(',');
 const dir = mkdtempSync(join(tmpdir(), 'yimen-bench-'));
 const scratch = join(build, 'bench-peers');
 const figures = {};
@@ -348,6 +349,7 @@ async function main() {
     say(`memory: ${figures.redis_bytes_per_record_30} bytes per 2 KB record queued to 30 systems`);
   }
   if (parts.includes('deliver')) await measureDeliver(rounds, sink, bodyFile);
+  if (parts.includes('door')) await measureDoor(figures, { rounds, seconds, say });
   if (parts.includes('peers') && peers()) await measurePeers(sink, bodyFile);
   await sink.stop();
   writeFileSync(join(build, 'bench.json'), `${JSON.stringify(figures, null, 2)}\n`);

@@ -91,6 +91,7 @@ install_node() {
 build_all() {
   note "compiling (log: build/make.log)"
   mkdir -p "$top/build"
+  : >"$top/build/make.log"
   make -C "$top" -j"$(nproc)" all >"$top/build/make.log" 2>&1 &
   local pid=$! last=0 now
   while kill -0 "$pid" 2>/dev/null; do

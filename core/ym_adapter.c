@@ -25,6 +25,7 @@ struct raw_settings {
 };
 
 #define SETTING(field) offsetof(struct raw_settings, s.field)
+static const char *const keep_values[] = {"failures", "all", "none", NULL};
 static const struct ym_field engine_fields[] = {
     {"timeout", YM_FIELD_DURATION, SETTING(timeout_ms), "8s", 100, 600000, NULL,
      YM_FIELD_RELOADABLE, "One attempt, all its steps."},
@@ -53,6 +54,9 @@ static const struct ym_field engine_fields[] = {
      YM_FIELD_RELOADABLE, "Offset of written times and of hours."},
     {"each_revision", YM_FIELD_BOOL, SETTING(each_revision), "false", 0, 0, NULL,
      YM_FIELD_RELOADABLE, "The system must see every revision, not only the last."},
+    {"keep_attempts", YM_FIELD_ENUM, SETTING(keep_attempts), "failures", 0, 0, keep_values,
+     YM_FIELD_RELOADABLE,
+     "Whose request and answer are kept for operators, sealed, the last five for 30 days."},
     {NULL, YM_FIELD_STRING, 0, NULL, 0, 0, NULL, 0, NULL},
 };
 

@@ -27,6 +27,9 @@ struct ym_operation {
 
 enum ym_verified { YM_VERIFIED_OWN_SIMULATOR, YM_VERIFIED_UNMODIFIED_SOFTWARE, YM_VERIFIED_OWNER_TEST };
 
+/* Whose request and answer are kept for operators (`keep_attempts:`). */
+enum ym_keep { YM_KEEP_FAILURES, YM_KEEP_ALL, YM_KEEP_NONE };
+
 /* Engine settings, one table for every adapter (`settings:`); transports have tables of their own. */
 struct ym_engine_settings {
     int64_t timeout_ms;        /* timeout: 8s; one attempt, all its steps */
@@ -42,6 +45,7 @@ struct ym_engine_settings {
     const char *charset;       /* utf-8, gb18030 … of what the system reads */
     int     offset_min;        /* zone: "+08:00" */
     bool    each_revision;     /* the system must see every revision */
+    int     keep_attempts;     /* enum ym_keep */
 };
 
 /* Delivery hours in the system's zone: `hours: ["Mon-Fri 08:30-17:30"]`, `holidays: [2026-10-01]`. */

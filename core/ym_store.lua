@@ -9,7 +9,7 @@
 -- delivery does it through the context (open … flush), which gathers the changes of a batch and
 -- writes each counter, each sorted set and each stream once.
 
-local VERSION = '3'
+local VERSION = '4'
 local DAY = 86400000
 local IDEMPOTENCY_DAYS = 30
 local GROUP = 'w'
@@ -438,6 +438,49 @@ local function regroup(ctx, system, lease)
     make_group(ctx, system, lease)
     audit(ctx, 'store', 'group_recreated', '', system, 'the consumer group was gone')
     redis.log(redis.LOG_WARNING, 'yimen: the consumer group of ' .. system .. ' was gone')
+end
+
+-- What attempts sent and got, of the deliveries that did not go well: lists of their last few, gone
+-- by themselves after a month. A book of their sizes bounds what a shard spends on them: beyond it the
+-- delivery that was tried longest ago loses its list.
+local TRACES = 5
+local TRACE_MS = 30 * DAY
+local TRACE_BYTES = 16777216
+local TRACE_PURGE = 20 -- lists taken away per call at most
+
+local function trace_key(p, id, number)
+    return p .. ':t:' .. id .. ':' .. number
+end
+
+local function forget_traces(p, now)
+    local book, times = p .. ':tb', p .. ':tz'
+    for _ = 1, TRACE_PURGE do
+        local first = call('ZRANGE', times, 0, 0, 'WITHSCORES')
+        local total = tonumber(call('HGET', book, '*') or 0)
+        if not first[1] or (total <= TRACE_BYTES and tonumber(first[2]) > now - TRACE_MS) then
+            return
+        end
+        call('DEL', p .. ':t:' .. first[1])
+        call('ZREM', times, first[1])
+        call('HINCRBY', book, '*', -tonumber(call('HGET', book, first[1]) or 0))
+        call('HDEL', book, first[1])
+    end
+end
+
+local function keep_trace(ctx, id, number, trace)
+    local p, key = ctx.p, trace_key(ctx.p, id, number)
+    local grown, member = #trace, id .. ':' .. number
+    local n = call('RPUSH', key, trace)
+    if n == 1 then -- what the book says of an earlier list is over with it
+        grown = grown - tonumber(call('HGET', p .. ':tb', member) or 0)
+    elseif n > TRACES then
+        grown = grown - #call('LPOP', key)
+    end
+    call('PEXPIRE', key, TRACE_MS)
+    call('HINCRBY', p .. ':tb', member, grown)
+    call('HINCRBY', p .. ':tb', '*', grown)
+    call('ZADD', p .. ':tz', ctx.now, member)
+    forget_traces(p, ctx.now)
 end
 
 local function problem_code(code, at)

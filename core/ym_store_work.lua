@@ -258,12 +258,13 @@ local function whole(s)
     return s == '0' and 0 or tonumber(s)
 end
 
--- Nine arguments an item, from a[4] on; all are checked before the first one counts.
-local function check_items(a)
-    if #a < 3 or (#a - 3) % 9 ~= 0 or #a > 3 + 9 * BATCH_MAX then
+-- Nine arguments an item, from a[from] on; all are checked before the first one counts.
+local function check_items(a, from)
+    local before = from - 1
+    if #a < before or (#a - before) % 9 ~= 0 or #a > before + 9 * BATCH_MAX then
         fail('bad settle')
     end
-    for i = 4, #a, 9 do
+    for i = from, #a, 9 do
         local revision, delay_ms = whole(a[i + 4]), whole(a[i + 7])
         if #a[i + 1] ~= 26 or not VERDICT[a[i + 3]] or not revision or revision < 0
             or not delay_ms or delay_ms < -1 or delay_ms > 1e12 then
@@ -322,6 +323,7 @@ local function attempt_of(job, item, d, m)
     return true
 end
 
+-- → the answer, and whether it was this very call that settled it
 local function settle_item(ctx, job, item)
     local key = ctx.r .. item.id
     local h = call('HMGET', key, 'm', job.number)
@@ -336,7 +338,7 @@ local function settle_item(ctx, job, item)
         if sent and tonumber(ms) == m.created and tonumber(serial) == m.serial
             and sub(item.token, 1, job.after - 1) == job.prefix
             and not beyond(m.created, m.serial, job.lease.ms, job.lease.serial) then
-            return settle_first(ctx, job, item, key, m, tonumber(sent))
+            return settle_first(ctx, job, item, key, m, tonumber(sent)), true
         end
     end
     local d = load_placed(h[2], m)
@@ -348,12 +350,13 @@ local function settle_item(ctx, job, item)
     push(ctx.done, item.system, item.entry)
     apply(ctx, item, d, m)
     call('HSET', key, job.number, packed(ctx, item.system, d, m.serial))
-    return 'ok'
+    return 'ok', true
 end
 
-local function settle(p, a)
+-- Items from a[from] on; traces: number of the item → what its attempt sent and got.
+local function settle_from(p, a, from, traces)
     local ctx, system, out = open(p), check_system(a[1]), {}
-    check_items(a)
+    check_items(a, from)
     local number, lease = owner(ctx, system, a[3])
     if not lease then
         return { 'fenced' }
@@ -361,11 +364,18 @@ local function settle(p, a)
     local job = { number = number, lease = lease, prefix = a[3] .. '.', after = #a[3] + 2,
         plain = ctx.upto[system] == 0, ended = 0, done = {} }
     local item = { system = system } -- one for all: most batches are long and plain
-    for i = 4, #a, 9 do
+    for i = from, #a, 9 do
         item.entry, item.id, item.token, item.verdict = a[i], a[i + 1], a[i + 2], a[i + 3]
         item.revision, item.number, item.digest = whole(a[i + 4]), a[i + 5], a[i + 6]
         item.delay, item.problem = whole(a[i + 7]), a[i + 8]
-        out[#out + 1] = number and settle_item(ctx, job, item) or 'fenced'
+        local word, fresh = 'fenced', false
+        if number then
+            word, fresh = settle_item(ctx, job, item)
+        end
+        out[#out + 1] = word
+        if fresh and traces and traces[#out] then
+            keep_trace(ctx, item.id, number, traces[#out])
+        end
     end
     if job.ended > 0 then
         for _, name in ipairs({ 'd', 'ok', 'attempts' }) do
@@ -376,6 +386,22 @@ local function settle(p, a)
     end
     flush(ctx)
     return out
+end
+
+local function settle(p, a)
+    return settle_from(p, a, 4)
+end
+
+local function settle_kept(p, a)
+    local n, traces = integer(a[4], 1, BATCH_MAX, 'traces'), {}
+    for i = 5, 4 + 2 * n, 2 do
+        local at = integer(a[i], 1, BATCH_MAX, 'item')
+        if not a[i + 1] or a[i + 1] == '' or #a[i + 1] > TRACE_BYTES then
+            fail('bad trace')
+        end
+        traces[at] = a[i + 1]
+    end
+    return settle_from(p, a, 5 + 2 * n, traces)
 end
 
 local function due(p, a)
@@ -436,6 +462,7 @@ end
 register('ym_attach', { 'allow-oom' }, attach)
 register('ym_claim', { 'allow-oom' }, claim)
 register('ym_settle', { 'allow-oom' }, settle)
+register('ym_settle_kept', { 'allow-oom' }, settle_kept)
 register('ym_due', { 'allow-oom' }, due)
 register('ym_reclaim', { 'allow-oom' }, reclaim)
 

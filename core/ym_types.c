@@ -185,3 +185,85 @@ void ym_type_key_values(const struct ym_type *t, const struct ym_type_key *key, 
     (void)t;
     values_walk(&w, key->pointer, data);
 }
+
+/* ---- what may be seen ---- */
+
+#define SIGHT_DEPTH 32
+
+struct sight {
+    json_t *root;
+    bool known, closed;
+};
+
+static void sight_look(struct sight *s, const json_t *schema, const char *place, int depth);
+
+/* What stands beside a schema and applies to the same value. */
+static void sight_branches(struct sight *s, const json_t *schema, const char *place, int depth)
+{
+    static const char *const single[] = {"then", "else"};
+    static const char *const many[] = {"allOf", "anyOf", "oneOf"};
+    const char *ref = ym_json_str(schema, "$ref");
+    json_t *branch;
+    size_t k;
+
+    if (ref != NULL) {
+        json_t *there = ref[0] == '#' ? ym_json_at(s->root, ref + 1) : NULL;
+
+        s->closed = s->closed || there == NULL;
+        sight_look(s, there, place, depth + 1);
+    }
+    for (size_t i = 0; i < YM_COUNT(single); i++) {
+        sight_look(s, json_object_get(schema, single[i]), place, depth + 1);
+    }
+    for (size_t i = 0; i < YM_COUNT(many); i++) {
+        json_array_foreach(json_object_get(schema, many[i]), k, branch)
+        {
+            sight_look(s, branch, place, depth + 1);
+        }
+    }
+}
+
+static void sight_look(struct sight *s, const json_t *schema, const char *place, int depth)
+{
+    char name[128];
+    size_t n;
+
+    if (!json_is_object(schema) || s->closed) {
+        return;
+    }
+    if (depth > SIGHT_DEPTH || json_object_get(schema, "x-sensitive") != NULL) {
+        s->closed = true;
+        return;
+    }
+    sight_branches(s, schema, place, depth);
+    if (*place == '\0') {
+        s->known = true;
+        s->closed = s->closed || json_object_get(schema, "properties") != NULL ||
+                    json_object_get(schema, "items") != NULL;
+        return;
+    }
+    n = strcspn(place + 1, "/");
+    if (n == 0 || n >= sizeof(name)) {
+        s->closed = true;
+        return;
+    }
+    memcpy(name, place + 1, n);
+    name[n] = '\0';
+    if (strcmp(name, "-") == 0 || name[strspn(name, "0123456789")] == '\0') {
+        sight_look(s, json_object_get(schema, "items"), place + 1 + n, depth + 1);
+    } else {
+        sight_look(s, json_object_get(json_object_get(schema, "properties"), name), place + 1 + n,
+                   depth + 1);
+    }
+}
+
+bool ym_type_shows(const struct ym_type *t, const char *place)
+{
+    struct sight s = {.root = t->json};
+
+    if (*place != '/') {
+        return false;
+    }
+    sight_look(&s, t->json, place, 0);
+    return s.known && !s.closed;
+}

@@ -25,6 +25,13 @@ struct ym_type {
 ym_status ym_type_load(const char *path, ym_schema_codes_fn codes, void *codes_data,
                        struct ym_arena *a, struct ym_type *ret, struct ym_diag *d);
 
+/*
+ * Whether those who run the system may see a value: place is a pattern of the record's data
+ * ("/parties/-/phone") that the type knows, holds no more places, and nothing on the way is
+ * x-sensitive.
+ */
+bool ym_type_shows(const struct ym_type *t, const char *place);
+
 /* Calls fn with every value that a key has in data (strings only). */
 void ym_type_key_values(const struct ym_type *t, const struct ym_type_key *key, const json_t *data,
                         void (*fn)(void *ctx, const char *value), void *ctx);

@@ -498,6 +498,7 @@ void ym_attempt_end(struct ym_attempt *a)
     a->arena = NULL;
     a->base = a->op = NULL;
     a->until_ms = 0;
+    a->steps = YM_STR_NULL;
     memset(&a->problems, 0, sizeof(a->problems));
     memset(&a->judged, 0, sizeof(a->judged));
     memset(&a->facts, 0, sizeof(a->facts));

@@ -55,6 +55,7 @@ struct ym_attempt {
     bool unreadable;             /* the stored record is no JSON */
     bool locked;                 /* it is sealed with a key that is not here */
     int64_t until_ms;            /* monotonic: deadline of what is in flight */
+    struct ym_str steps;         /* earlier operations of it, as ym_trace.h keeps them */
 };
 
 void ym_attempt_init(struct ym_attempt *a, struct ym_bench *bench);

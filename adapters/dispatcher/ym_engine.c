@@ -6,6 +6,7 @@
 
 #include "ym_log.h"
 #include "ym_time.h"
+#include "ym_trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,6 +131,10 @@ static void engine_settle(struct ym_worker *w, struct ym_attempt *a, const struc
     }
     if (d->letter == 'd' || d->letter == 'w') {
         w->last_ok_ms = wall_ms;
+    }
+    if (ym_trace_wanted(a, d->letter)) {
+        s.trace =
+            ym_envelope_trace(&w->keys, a->claimed.id, ym_trace(a, d->letter, wall_ms), a->arena);
     }
     ym_sm_move(&a->sm, a, YM_ATTEMPT_SETTLED);
     ym_shards_settle(w, a->shard, &s);
@@ -468,10 +473,12 @@ static void engine_decided(struct ym_worker *w, struct ym_attempt *a, const stru
 {
     switch (d->next) {
     case YM_NEXT_LOOKUP:
+        ym_trace_step(a);
         ym_attempt_look(a);
         engine_go(w, a);
         return;
     case YM_NEXT_REAUTH:
+        ym_trace_step(a);
         ym_session_refused(w->bench.session, a->generation);
         a->renewed = true;
         ym_attempt_again(a);

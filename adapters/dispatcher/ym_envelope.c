@@ -12,6 +12,7 @@
 
 #define ENVELOPE_BYTES (2u << 20) /* a body of 1 MiB and what the gateway adds */
 #define PROBLEM_BYTES 16384
+#define TRACE_BYTES (1u << 20)
 #define CONTEXT_BYTES 64
 #define KEYS_AGAIN_MS 1000
 
@@ -98,6 +99,28 @@ const char *ym_envelope_problem(struct ym_keys *k, struct ym_str id, const char 
     if (ym_seal_text(k->ring, context_of("problem", id, context), ym_str_of(problem), &sealed,
                      NULL) == YM_OK) {
         out = ym_arena_str(arena, ym_buf_str(&sealed));
+    }
+    ym_buf_clear(&sealed);
+    return out;
+}
+
+struct ym_str ym_envelope_trace(struct ym_keys *k, struct ym_str id, struct ym_str trace,
+                                struct ym_arena *arena)
+{
+    struct ym_str out = YM_STR_NULL;
+    char context[CONTEXT_BYTES];
+    struct ym_buf sealed;
+
+    ym_buf_init(&sealed, TRACE_BYTES);
+    if (k->ring == NULL || trace.n == 0) {
+        ym_buf_add(&sealed, trace.p, trace.n);
+    } else if (ym_seal(k->ring, context_of("attempt", id, context), trace, &sealed, NULL) !=
+               YM_OK) {
+        ym_buf_clear(&sealed);
+    }
+    if (sealed.n > 0) {
+        out.p = ym_arena_copy(arena, sealed.p, sealed.n);
+        out.n = out.p != NULL ? sealed.n : 0;
     }
     ym_buf_clear(&sealed);
     return out;

@@ -38,6 +38,13 @@ ym_status ym_envelope_open(struct ym_keys *k, const struct ym_claimed *c, json_t
 const char *ym_envelope_problem(struct ym_keys *k, struct ym_str id, const char *problem,
                                 struct ym_arena *arena);
 
+/*
+ * A trace (ym_trace.h) of that record's delivery as the store keeps it; in the arena. Empty: it cannot
+ * be sealed, and then it must not be kept.
+ */
+struct ym_str ym_envelope_trace(struct ym_keys *k, struct ym_str id, struct ym_str trace,
+                                struct ym_arena *arena);
+
 /* The same text opened again, for tools: appended to out. */
 ym_status ym_problem_open(const struct ym_ring *ring, struct ym_str id, struct ym_str kept,
                           struct ym_buf *out, struct ym_err *err);

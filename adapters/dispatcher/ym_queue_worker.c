@@ -6,24 +6,44 @@
 #include "ym_codec.h"
 #include "ym_conf.h"
 #include "ym_id.h"
+#include "ym_store_trace.h"
 #include "ym_time.h"
 
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 
-#define CALL_TIMEOUT_MS 15000      /* an answer later than this: the line is lost */
-#define CALL_BYTES_MAX (16u << 20) /* of one request; a full settle batch stays far below */
+#define CALL_TIMEOUT_MS 15000       /* an answer later than this: the line is lost */
+#define TRACES_BYTES_MAX (4u << 20) /* of the traces in it */
+#define CALL_BYTES_MAX (16u << 20)  /* of one request; a full settle batch stays far below */
 
 void ym_batch_init(struct ym_batch *b)
 {
     ym_resp_init(&b->resp, CALL_BYTES_MAX);
+    ym_resp_init(&b->traces, TRACES_BYTES_MAX);
     b->items = 0;
 }
 
 void ym_batch_clear(struct ym_batch *b)
 {
     ym_resp_clear(&b->resp);
+    ym_resp_clear(&b->traces);
     b->items = 0;
+}
+
+void ym_batch_reset(struct ym_batch *b)
+{
+    ym_resp_reset(&b->resp);
+    ym_resp_clear(&b->traces); /* rare, and large */
+    b->items = 0;
+}
+
+/* What there is no room for is not kept: the settlement matters more. */
+static void batch_trace(struct ym_batch *b, struct ym_str trace)
+{
+    if (trace.n > 0 && b->traces.body.n + trace.n + 64 <= TRACES_BYTES_MAX) {
+        ym_resp_int(&b->traces, (int64_t)b->items);
+        ym_resp_arg(&b->traces, trace);
+    }
 }
 
 /* A SHA-256 travels as its bytes. */
@@ -60,6 +80,7 @@ bool ym_batch_add(struct ym_batch *b, const struct ym_settlement *s)
         return false;
     }
     b->items++;
+    batch_trace(b, s->trace);
     return true;
 }
 
@@ -156,7 +177,14 @@ bool ym_call_settle(struct ym_line *l, const struct ym_holder *h, const struct y
 {
     struct ym_resp r;
 
-    call_head_as(&r, YM_FN_SETTLE, h);
+    if (b->traces.args == 0 || b->traces.body.failed != YM_OK) {
+        call_head_as(&r, YM_FN_SETTLE, h);
+    } else {
+        call_head_as(&r, YM_FN_SETTLE_KEPT, h);
+        ym_resp_int(&r, (int64_t)(b->traces.args / 2));
+        ym_buf_add(&r.body, b->traces.body.p, b->traces.body.n);
+        r.args += b->traces.args;
+    }
     return call_put(l, &r, &b->resp, YM_CALL_SETTLE, h->shard, CALL_TIMEOUT_MS);
 }
 

@@ -43,6 +43,7 @@ struct ym_claimed {
 struct ym_batch {
     struct ym_resp resp;
     size_t items;
+    struct ym_resp traces; /* number of an item, its trace, in turn */
 };
 
 struct ym_settlement {
@@ -51,10 +52,12 @@ struct ym_settlement {
     int64_t revision, delay_ms;
     const char *number, *problem; /* NULL = "" */
     const char *digest;           /* SHA-256 in hex; NULL or "" = none */
+    struct ym_str trace;          /* sealed; empty = none is kept (ym_store_trace.h) */
 };
 
 void ym_batch_init(struct ym_batch *b);
 void ym_batch_clear(struct ym_batch *b);
+void ym_batch_reset(struct ym_batch *b); /* empties, keeps the memory */
 /* False when memory is out; the batch then holds what it held. */
 bool ym_batch_add(struct ym_batch *b, const struct ym_settlement *s);
 

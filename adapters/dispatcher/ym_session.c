@@ -306,3 +306,13 @@ const char *ym_session_value(const struct ym_session *s, const char *name)
     }
     return NULL;
 }
+
+size_t ym_session_count(const struct ym_session *s)
+{
+    return s != NULL ? s->value_count : 0;
+}
+
+const char *ym_session_at(const struct ym_session *s, size_t i)
+{
+    return i < ym_session_count(s) ? s->values[i].value : NULL;
+}

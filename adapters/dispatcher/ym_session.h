@@ -52,4 +52,8 @@ bool ym_session_in_flight(const struct ym_session *s);
 bool ym_session_renewing(const struct ym_session *s);
 const char *ym_session_value(const struct ym_session *s, const char *name); /* NULL = none */
 
+/* How many values there are; each in turn, NULL where there is none. Borrowed. */
+size_t ym_session_count(const struct ym_session *s);
+const char *ym_session_at(const struct ym_session *s, size_t i);
+
 #endif

@@ -469,8 +469,7 @@ static void shard_on_settle(struct ym_worker *w, struct ym_shard *s, const struc
         ym_log(YM_LOG_WARN, "settle.fenced", "system", w->sys->id, "count",
                ym_log_int((int64_t)fenced), NULL);
     }
-    ym_resp_reset(&s->sent.resp);
-    s->sent.items = 0;
+    ym_batch_reset(&s->sent);
 }
 
 bool ym_shards_quiet(const struct ym_worker *w)

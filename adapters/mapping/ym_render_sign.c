@@ -77,9 +77,15 @@ static ym_status run(struct ym_job *j, const struct ym_yaml *sign, struct ym_pai
     };
     ym_status rc = split_url(j, j->w->url, &in.path, &in.query);
 
-    return rc == YM_OK
-               ? ym_sign(ym_yaml_text(sign, "scheme"), &in, j->a, pairs, SIGN_PAIRS, count, j->err)
-               : rc;
+    if (rc == YM_OK) {
+        rc = ym_sign(ym_yaml_text(sign, "scheme"), &in, j->a, pairs, SIGN_PAIRS, count, j->err);
+    }
+    if (rc == YM_OK) {
+        j->w->marks = ym_arena_copy(j->a, pairs, *count * sizeof(*pairs));
+        j->w->mark_count = j->w->marks != NULL ? *count : 0;
+        rc = j->w->marks != NULL ? YM_OK : ym_job_nomem(j);
+    }
+    return rc;
 }
 
 ym_status ym_job_dump(struct ym_job *j, const json_t *doc, struct ym_str *ret)

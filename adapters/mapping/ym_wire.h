@@ -48,6 +48,9 @@ struct ym_wire {
     bool file_probe;               /* lookup: nothing is written; read_names are fetched in turn */
     const char *const *read_names; /* NULL-terminated */
     /* card: fields hold label and text */
+    /* what signing put in, wherever: nothing for people's eyes */
+    const struct ym_pair *marks;
+    size_t mark_count;
 };
 
 /* How far did it get? */

@@ -10,6 +10,7 @@
 #include "ym_queue_worker.h"
 #include "ym_segments.h"
 #include "ym_store_reseal.h"
+#include "ym_store_trace.h"
 #include "ym_time.h"
 
 #include <hiredis/hiredis.h>
@@ -438,6 +439,46 @@ static ym_status look_at_stream(struct ym_reseal *r, const struct place *p, stru
     return rc;
 }
 
+/* One trace of an attempt. */
+static ym_status look_at_trace(struct ym_reseal *r, const struct place *p, size_t at,
+                               struct ym_str value, struct ym_err *err)
+{
+    char context[64], place[24];
+    struct ym_buf out;
+    ym_status rc;
+
+    (void)snprintf(context, sizeof(context), "attempt:%.*s", YM_ID_LEN, p->rest);
+    (void)snprintf(place, sizeof(place), "%zu", at);
+    ym_buf_init(&out, PLAIN_BYTES);
+    if (ym_is_sealed(value)) {
+        rc = renew(r, FORM_BYTES, "attempts", ym_str_of(context), value, &out, err);
+    } else {
+        r->plain += r->dry;
+        rc = r->dry ? YM_ENOTFOUND : ym_seal(r->ring, ym_str_of(context), value, &out, err);
+    }
+    if (rc == YM_OK) {
+        struct ym_str argv[] = {ym_str_of(p->rest), ym_str_of(place), value, ym_buf_str(&out)};
+        rc = put(r, YM_FN_RESEAL_ATTEMPT, p, argv, YM_COUNT(argv), err);
+    }
+    ym_buf_clear(&out);
+    return rc == YM_ENOTFOUND ? YM_OK : rc;
+}
+
+static ym_status look_at_list(struct ym_reseal *r, const struct place *p, struct ym_err *err)
+{
+    struct ym_str words[] = {YM_STR("LRANGE"), p->key, YM_STR("0"), YM_STR("-1")};
+    struct redisReply *reply = NULL;
+    ym_status rc = ym_queue_read(r->queue, words, YM_COUNT(words), &reply, err);
+
+    for (size_t i = 0; rc == YM_OK && i < ym_reply_count(reply); i++) {
+        rc = look_at_trace(r, p, i, ym_reply_text(reply, i), err);
+    }
+    if (reply != NULL) {
+        freeReplyObject(reply);
+    }
+    return rc;
+}
+
 static ym_status look_at_key(struct ym_reseal *r, struct ym_str key, struct ym_err *err)
 {
     static const char *const hashes[] = {"r", "v", "ac", "se", "sys", "va", "vj"};
@@ -451,6 +492,9 @@ static ym_status look_at_key(struct ym_reseal *r, struct ym_str key, struct ym_e
         if (strcmp(p.kind, hashes[i]) == 0) {
             return look_at_hash(r, &p, err);
         }
+    }
+    if (strcmp(p.kind, "t") == 0) {
+        return look_at_list(r, &p, err);
     }
     if (strcmp(p.kind, "on") == 0) {
         return look_at_string(r, &p, err);

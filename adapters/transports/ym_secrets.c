@@ -107,3 +107,8 @@ const char *ym_secret(const struct ym_secrets *s, const char *name)
     }
     return NULL;
 }
+
+const char *ym_secret_at(const struct ym_secrets *s, size_t i)
+{
+    return s != NULL && i < s->count ? s->items[i].value : NULL;
+}

@@ -17,4 +17,7 @@ void ym_secrets_close(struct ym_secrets *s); /* accepts NULL */
 /* NULL when there is none. Borrowed. */
 const char *ym_secret(const struct ym_secrets *s, const char *name);
 
+/* Each in turn, for who must keep them out of a text; NULL behind the last. Borrowed. */
+const char *ym_secret_at(const struct ym_secrets *s, size_t i);
+
 #endif

@@ -164,6 +164,12 @@ export class Worker {
       ...items.flatMap(([item, verdict, fields]) => this.settleArgs(item, verdict, fields)));
   }
 
+  // traces: number of an item (from 1) → text
+  settleKept(items, traces) {
+    return this.store.call('settle_kept', this.system, this.consumer, this.epoch, Object.keys(traces).length,
+      ...Object.entries(traces).flat(), ...items.flatMap(([item, verdict, fields]) => this.settleArgs(item, verdict, fields)));
+  }
+
   due(max = 100) {
     return this.store.call('due', this.system, max);
   }
@@ -182,6 +188,7 @@ export async function dump(client) {
     const type = await client.command('TYPE', key);
     if (type === 'string') out[key] = await client.command('GET', key);
     else if (type === 'hash') out[key] = pairs(await client.command('HGETALL', key));
+    else if (type === 'list') out[key] = await client.command('LRANGE', key, 0, -1);
     else if (type === 'zset') out[key] = await client.command('ZRANGE', key, 0, -1, 'WITHSCORES');
     else if (type === 'stream') {
       const groups = await client.command('XINFO', 'GROUPS', key);

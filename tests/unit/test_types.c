@@ -305,9 +305,38 @@ static void refuses_bad_type_files(void **state)
     refuses("[]", "1: a schema is an object");
 }
 
+/* What those who run the system may see: known, a single value, and nobody's. */
+static void what_is_shown(void **state)
+{
+    static const char *const shown[] = {
+        "/title",          "/category/code4",    "/place/area12",
+        "/parties/-/role", "/parties/0/id_type", "/handler/mediators/-/account_ref"};
+    static const char *const hidden[] = {"/summary",        "/place/address",
+                                         "/parties/-/name", "/parties/3/phone",
+                                         "/parties",        "/parties/-",
+                                         "/place",          "/nowhere",
+                                         "/title/x",        "",
+                                         "title",           "/",
+                                         "/parties/-/"};
+    struct shelf s;
+    struct ym_type t;
+
+    (void)state;
+    shelf_open(&s);
+    type_open(&s, "dispute", &t);
+    for (size_t i = 0; i < YM_COUNT(shown); i++) {
+        assert_true(ym_type_shows(&t, shown[i]));
+    }
+    for (size_t i = 0; i < YM_COUNT(hidden); i++) {
+        assert_false(ym_type_shows(&t, hidden[i]));
+    }
+    shelf_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_shown),
         cmocka_unit_test(types_take_their_examples),
         cmocka_unit_test(dispute_objects),
         cmocka_unit_test(parties_are_checked_by_their_document),

@@ -337,3 +337,23 @@ json_t *ym_json_merge(const json_t *target, const json_t *patch)
     }
     return result;
 }
+
+size_t ym_json_leaves(const json_t *v)
+{
+    const char *key;
+    json_t *item;
+    size_t n = 0, i;
+
+    json_object_foreach((json_t *)(uintptr_t)v, key, item)
+    {
+        n += ym_json_leaves(item);
+    }
+    json_array_foreach(v, i, item)
+    {
+        n += ym_json_leaves(item);
+    }
+    if (json_is_string(v)) {
+        return json_string_length(v) != 0;
+    }
+    return n + (json_is_number(v) || json_is_boolean(v));
+}

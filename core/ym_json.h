@@ -41,6 +41,12 @@ const char *ym_json_str(const json_t *object, const char *key);
 /* RFC 7396 merge patch, in place of nothing: returns a new reference; NULL when memory is out. */
 json_t *ym_json_merge(const json_t *target, const json_t *patch);
 
+/*
+ * Values that somebody has filled in: scalars at any depth, but null and the empty string. Of a merge
+ * patch: what was changed.
+ */
+size_t ym_json_leaves(const json_t *v);
+
 /* Unicode code points in a UTF-8 string that jansson has already checked. */
 size_t ym_utf8_length(const char *p, size_t n);
 bool   ym_utf8_valid(const char *p, size_t n);

@@ -492,8 +492,23 @@ static json_t *as_json(const struct ym_node *n, const struct value *v)
     }
 }
 
+/* Whether somebody would have typed it: not what the table says for every record alike. */
+static bool out_of_record(const struct eval *e, const struct ym_node *n)
+{
+    bool any = false;
+    for (size_t i = 0; n->source == YM_SRC_CONCAT && i < n->kid_count && !any; i++) {
+        any = out_of_record(e, &n->kids[i]);
+    }
+    const struct ym_ptr *p = n->source == YM_SRC_FROM ? n->from : NULL;
+    return any || (p != NULL && (p->in_data || !p->root) && ym_ptr_get(p, &e->view) != NULL);
+}
+
 static void leaf_put(struct eval *e, const struct ym_node *n, const struct value *v, json_t *into)
 {
+    if ((v->state == V_TEXT || v->state == V_RAW) && e->ctx->filled != NULL &&
+        out_of_record(e, n)) {
+        (*e->ctx->filled)++;
+    }
     if (v->state == V_TEXT || v->state == V_RAW) {
         /* Foreign session values are the only text that jansson has not seen yet. */
         if (v->state == V_TEXT && !ym_utf8_valid(v->text.p, v->text.n)) {

@@ -51,6 +51,7 @@ struct ym_map_ctx {
     void       *data;
     /* $settings.NAME: the site file's `vars:`; where it is NULL, ym_render takes the system's own */
     const struct ym_yaml *vars;
+    size_t *filled; /* one more for every field that has a value of the record's; NULL: not counted */
 };
 
 /*

@@ -30,6 +30,7 @@
  *   {sN}:i:<P>:<bucket>  hash of idempotency entries made in the 30 days P, gone after 60
  *   {sN}:ix:…, {sN}:k:…  listing indexes and search keys
  *   {sN}:audit           stream: who, what, id, system, why
+ *   {sN}:day:<D>         what the reports count (ym_store_tally.h)
  *   {s0}:sys:<system>    hash: paused 1, paused_by, paused_at, paused_why; what the worker reports
  *   {s0}:ctl:<system>    stream, a doorbell for the worker: what = pause | resume (trimmed)
  * The encodings are the store's own business: others go through the functions, with two exceptions.
@@ -64,8 +65,10 @@
 #define YM_FN_VERSION "ym_version"
 
 /*
- * (id, envelope, type, owner, org, area, idem, body_digest, n, [system, initial]×n, k, [key, digest]×k)
+ * (id, envelope, type, owner, org, area, idem, body_digest, n, [system, initial]×n, k, [key, digest]×k,
+ *  typed?)
  * initial: "q" or "h" (hand-off systems). idem: "" or hex digest of client and key. key, digest: search keys.
+ * typed: how many fields somebody typed, for the reports (ym_store_tally.h).
  * → ["created", id, created_ms] | ["replayed", id, created_ms] | ["mismatch", id]
  * An id that is already there answers "replayed" too: a repeated call makes no second record.
  * Redis itself answers -OOM above maxmemory: 503.
@@ -73,7 +76,7 @@
 #define YM_FN_ACCEPT "ym_accept"
 
 /*
- * (id, expected_revision, envelope, by, k, [key, digest]×k)
+ * (id, expected_revision, envelope, by, k, [key, digest]×k, typed?)
  * → ["revised", revision] | ["stale", revision] | ["absent"] | ["withdrawn"]
  * The very same call again (same envelope) answers "revised" again and changes nothing.
  * d, q, r and j deliveries are wanted anew (leaving j writes an audit entry); s, c and u finish what
@@ -134,6 +137,7 @@
  * verdict: d delivered · r retry after delay (counts) · p put back after delay (does not count) ·
  *   c number awaited, look again after delay (-1: only a person) · u unknown, look after delay (-1: only a person) ·
  *   a proven absent: send again now · j · x · h · w withdrawn there
+ * Behind the letter, where a record was sent, stands how many of its fields went along: d17.
  * → ["fenced"] (an older epoch) | ["ok" or "fenced" per item…]. Deletes the entry in the same step; a
  * delivery whose wanted revision rose meanwhile goes back to the queue. revision: what the system now
  * has (d), "0" = the one that was sent; with a: the older one that was found, "0" = none. digest: the

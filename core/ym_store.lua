@@ -11,6 +11,8 @@
 
 local VERSION = '4'
 local DAY = 86400000
+local CHINA = 28800000          -- ms ahead of UTC: where a day of the reports begins
+local TALLY_DAYS = 800
 local IDEMPOTENCY_DAYS = 30
 local GROUP = 'w'
 local SYSTEMS_MAX = 64
@@ -145,8 +147,8 @@ end
 
 -- Only what moving a delivery needs.
 local function load_head(packed)
-    local _, v, w, n, c = unpack_some(packed, 4)
-    return { created = c, revision = v, withdrawn = w, serial = n }
+    local _, v, w, n, c, _, t = unpack_some(packed, 6)
+    return { created = c, revision = v, withdrawn = w, serial = n, type = t }
 end
 
 local function pack_meta(m)
@@ -268,7 +270,7 @@ end
 
 local function open(p)
     return { p = p, r = p .. ':r:', now = wall(), chunks = {}, counts = {}, upto = {}, add = {},
-        zadd = {}, zrem = {}, done = {} }
+        zadd = {}, zrem = {}, done = {}, tally = {} }
 end
 
 local function id_of(ctx, serial)
@@ -281,6 +283,19 @@ local function id_of(ctx, serial)
     local from = (serial % CHUNK) * 26
     local id = sub(ids, from + 1, from + 26)
     return #id == 26 and byte(id) ~= 0 and id or nil
+end
+
+-- Reports count by day in China. What is counted is named by system and type: nothing in these keys
+-- or fields is ever a person's, an organisation's or an area's (docs/promise.md).
+local function tally(p, now, name, by)
+    local key = p .. ':day:' .. text(floor((now + CHINA) / DAY))
+    if call('HINCRBY', key, name, by) == by then -- new in this day, perhaps the day itself
+        call('PEXPIRE', key, TALLY_DAYS * DAY, 'NX')
+    end
+end
+
+local function note(ctx, name, by)
+    ctx.tally[name] = (ctx.tally[name] or 0) + by
 end
 
 local function push(lists, key, a, b)
@@ -419,6 +434,9 @@ local function flush(ctx)
                 call('HINCRBY', p .. ':n:' .. system, name, by)
             end
         end
+    end
+    for name, by in pairs(ctx.tally) do
+        tally(p, ctx.now, name, by)
     end
 end
 

@@ -8,6 +8,7 @@
  *                               live is the idle one. N = shard of the person's digest
  *   {sN}:sp:<digest of person>  sorted set: the person's sessions, by creation
  *   {sN}:si:<digest of sid>     set: sessions of that sid
+ *   {sN}:sa:<digest of id>      set: applications that the session has been to; gone with it
  *   {sN}:on:<kind>:<digest>     string: a one-time thing. N = shard of its digest
  */
 #ifndef YM_STORE_DOOR_H
@@ -28,6 +29,12 @@
  * left: until its absolute end; live: until it ends for want of use.
  */
 #define YM_FN_SESSION_GET "ym_session_get"
+
+/*
+ * (digest, application) → ["entered"] | ["there"]: it was there before | ["absent"]. Only the first is
+ * counted, by application and day (ym_store_tally.h).
+ */
+#define YM_FN_SESSION_ENTER "ym_session_enter"
 
 /* (digest, value) → ["kept"] | ["absent"]: another value, lifetimes as they are (refresh, new key) */
 #define YM_FN_SESSION_SET "ym_session_set"

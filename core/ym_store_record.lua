@@ -164,7 +164,8 @@ local function accept(p, a)
     local id, envelope, idem = check_id(a[1]), a[2], a[7]
     local names, initials, at = target_list(a, 9)
     local keys, digests, after = pair_list(a, at, 'keys')
-    if #a ~= after - 1 or envelope == '' or a[3] == '' then
+    local typed = a[after] and integer(a[after], 0, 1e6, 'typed')
+    if #a > after or envelope == '' or a[3] == '' then
         fail('bad accept')
     end
     local ctx = open(p)
@@ -199,6 +200,10 @@ local function accept(p, a)
     if slot then
         keep_idempotency(slot, serial, a[8])
     end
+    tally(p, ctx.now, 'filed:' .. m.type, 1)
+    if typed then
+        tally(p, ctx.now, 'typed:' .. m.type, typed)
+    end
     return { 'created', id, text(created) }
 end
 
@@ -223,7 +228,8 @@ end
 local function revise(p, a)
     local id, expected, envelope, by = check_id(a[1]), integer(a[2], 1, 1e9, 'revision'), a[3], a[4]
     local keys, digests, after = pair_list(a, 5, 'keys')
-    if #a ~= after - 1 or envelope == '' then
+    local typed = a[after] and integer(a[after], 0, 1e6, 'typed')
+    if #a > after or envelope == '' then
         fail('bad revise')
     end
     local crew = crew_of(p)
@@ -256,6 +262,10 @@ local function revise(p, a)
     call('HDEL', p .. ':r:' .. id, 'b' .. text(expected))
     call('HSET', p .. ':r:' .. id, 'm', pack_meta(m), 'b' .. text(m.revision), envelope,
         'k', table.concat(indexed), unpack(fields.f or {}))
+    note(ctx, 'revised:' .. m.type, 1)
+    if typed then
+        note(ctx, 'typed:' .. m.type, typed)
+    end
     flush(ctx)
     return { 'revised', text(m.revision) }
 end

@@ -54,7 +54,7 @@ end
 local function drop(p, digest)
     tell(p, digest)
     local h = redis.pcall('HMGET', key_of(p, digest), 'p', 's')
-    call('DEL', key_of(p, digest))
+    call('DEL', key_of(p, digest), p .. ':sa:' .. digest)
     if h[1] then
         call('ZREM', p .. ':sp:' .. h[1], digest)
     end
@@ -112,6 +112,7 @@ local function session_put(p, a)
         call('SADD', p .. ':si:' .. sid, digest)
         prolong(p .. ':si:' .. sid, absolute)
     end
+    tally(p, now, 'signin', 1)
     return { 'made', text(now), gone }
 end
 
@@ -133,6 +134,20 @@ local function session_get(p, a)
     end
     return { s.value, s.person, text(s.created), text(s.ends), text(age), text(left),
         text(max(call('PTTL', key_of(p, digest)), 0)) }
+end
+
+-- The first way of a session into an application is counted; that it was there goes with it.
+local function session_enter(p, a)
+    local digest, application = check_digest(a[1], 'session'), check_system(a[2])
+    local s, key = read(p, digest), p .. ':sa:' .. digest
+    if not s then
+        return { 'absent' }
+    elseif call('SADD', key, application) == 0 then
+        return { 'there' }
+    end
+    call('PEXPIRE', key, max(s.ends - s.now, 1))
+    tally(p, s.now, 'entry:' .. application, 1)
+    return { 'entered' }
 end
 
 local function session_set(p, a)
@@ -185,6 +200,7 @@ end
 
 register('ym_session_put', {}, session_put)
 register('ym_session_get', {}, session_get)
+register('ym_session_enter', {}, session_enter)
 register('ym_session_set', {}, session_set)
 register('ym_session_end', { 'allow-oom' }, session_end)
 register('ym_session_end_person', { 'allow-oom' }, session_end_person)

@@ -179,6 +179,15 @@ local function no_evidence(ctx, item, d)
     rest(d, -1)
 end
 
+-- For the reports: what a system got for the first time, with how many fields; an update is one more.
+local function arrived(ctx, item, op, type, sent)
+    local of = item.system .. ':' .. type
+    note(ctx, (op == 'c' and 'arrived:' or 'changed:') .. of, 1)
+    if sent and op == 'c' and item.fields > 0 then
+        note(ctx, 'fields:' .. of, item.fields)
+    end
+end
+
 local VERDICT = {}
 
 function VERDICT.d(ctx, item, d, m)
@@ -191,6 +200,7 @@ function VERDICT.d(ctx, item, d, m)
     d.has = min(item.revision > 0 and item.revision or d.rev, m.revision)
     d.problem = ''
     count(ctx, item.system, 'ok', 1)
+    arrived(ctx, item, d.op, m.type, d.letter == 's')
     onward(ctx, item.system, d, item.serial, m)
 end
 
@@ -203,8 +213,11 @@ function VERDICT.p(ctx, item, d)
     stay(ctx, item, d, d.letter == 's' and 'q' or d.letter)
 end
 
-function VERDICT.c(ctx, item, d)
+function VERDICT.c(ctx, item, d, m)
     leave_unknown(ctx, item, d, 'taken')
+    if d.letter == 's' and d.op == 'c' and item.fields > 0 then
+        note(ctx, 'fields:' .. item.system .. ':' .. m.type, item.fields)
+    end
     stay(ctx, item, d, 'c')
 end
 
@@ -266,7 +279,8 @@ local function check_items(a, from)
     end
     for i = from, #a, 9 do
         local revision, delay_ms = whole(a[i + 4]), whole(a[i + 7])
-        if #a[i + 1] ~= 26 or not VERDICT[a[i + 3]] or not revision or revision < 0
+        if #a[i + 1] ~= 26 or not VERDICT[sub(a[i + 3], 1, 1)] or find(a[i + 3], '%D', 2)
+            or #a[i + 3] > 5 or not revision or revision < 0
             or not delay_ms or delay_ms < -1 or delay_ms > 1e12 then
             fail('bad item in settle')
         end
@@ -298,6 +312,7 @@ end
 local function settle_first(ctx, job, item, key, m, sent)
     local number, digest = item.number, item.digest
     job.ended = job.ended + 1
+    arrived(ctx, item, 'c', m.type, true)
     job.done[#job.done + 1] = item.entry
     call('HSET', key, job.number, pack('d', 1, 1, '', 0, 1, sent, 1, 0, 'c', number,
         digest == '' and '' or digest_in(digest)))
@@ -366,6 +381,11 @@ local function settle_from(p, a, from, traces)
     local item = { system = system } -- one for all: most batches are long and plain
     for i = from, #a, 9 do
         item.entry, item.id, item.token, item.verdict = a[i], a[i + 1], a[i + 2], a[i + 3]
+        item.fields = 0
+        if #item.verdict > 1 then
+            item.fields = tonumber(sub(item.verdict, 2))
+            item.verdict = sub(item.verdict, 1, 1)
+        end
         item.revision, item.number, item.digest = whole(a[i + 4]), a[i + 5], a[i + 6]
         item.delay, item.problem = whole(a[i + 7]), a[i + 8]
         local word, fresh = 'fenced', false

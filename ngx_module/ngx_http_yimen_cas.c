@@ -11,6 +11,7 @@
 #include "ngx_http_yimen_evidence.h"
 #include "ngx_http_yimen_page.h"
 #include "ngx_http_yimen_session.h"
+#include "ngx_http_yimen_usage.h"
 
 #include "ym_cas.h"
 #include "ym_form_body.h"
@@ -479,10 +480,12 @@ ngx_http_yimen_cas_issued(ngx_http_yimen_ctx_t *ctx)
 {
     redisReply                 *reply;
     struct ym_buf               place;
+    ngx_http_yimen_who_t       *who;
     ngx_http_yimen_cas_work_t  *work;
 
     work = ctx->work;
     reply = ctx->replies[0];
+    who = ngx_http_yimen_who_get(ctx->request, 0);
 
     ym_buf_init(&place, 2 * YM_CAS_SERVICE_MAX);
 
@@ -496,6 +499,12 @@ ngx_http_yimen_cas_issued(ngx_http_yimen_ctx_t *ctx)
     } else {
         ngx_http_yimen_cas_tell(ctx, "cas_ticket", work->service->id,
                                 work->fresh ? "fresh" : "session");
+
+        if (who != NULL) {
+            ngx_http_yimen_usage_entered(ctx->who.session, who->shard,
+                                         work->service->id);
+        }
+
         ngx_http_yimen_page_go(ctx, ym_buf_str(&place));
     }
 

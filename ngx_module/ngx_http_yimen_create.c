@@ -6,6 +6,7 @@
 #include "ngx_http_yimen_sealed.h"
 
 #include "ym_codec.h"
+#include "ym_json.h"
 #include "ym_store.h"
 #include "ym_time.h"
 
@@ -558,6 +559,10 @@ ngx_http_yimen_create_accept(ngx_http_yimen_ctx_t *ctx, struct ym_str idem)
         ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
         return;
     }
+
+    ngx_http_yimen_arg_int(&args, (int64_t)
+                           ym_json_leaves(json_object_get(ctx->json,
+                                                          "data")));
 
     ngx_http_yimen_calls(ctx, &args, 1, ngx_http_yimen_create_accepted);
 }

@@ -5,6 +5,7 @@
 #include "ngx_http_yimen_auth.h"
 #include "ngx_http_yimen_front.h"
 #include "ngx_http_yimen_refuse.h"
+#include "ngx_http_yimen_usage.h"
 
 #include "ym_header.h"
 
@@ -164,6 +165,10 @@ ngx_http_yimen_inject(ngx_http_request_t *r,
                                      "无法将您的身份告知此应用",
                                      "This application cannot be told who you "
                                      "are", 0, NULL);
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_yimen_usage_through(r, who);
     }
 
     return (rc == NGX_ERROR) ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc;

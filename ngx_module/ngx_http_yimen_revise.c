@@ -6,6 +6,7 @@
 #include "ngx_http_yimen_route.h"
 #include "ngx_http_yimen_sealed.h"
 
+#include "ym_json.h"
 #include "ym_store.h"
 #include "ym_time.h"
 
@@ -294,6 +295,10 @@ ngx_http_yimen_patch_revise(ngx_http_yimen_ctx_t *ctx, json_t *data)
         ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
         return;
     }
+
+    ngx_http_yimen_arg_int(&args, (int64_t)
+                           ym_json_leaves(json_object_get(ctx->json,
+                                                          "data")));
 
     /* what was read goes with its reply: the answer reads anew */
 

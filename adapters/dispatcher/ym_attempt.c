@@ -337,6 +337,7 @@ ym_status ym_attempt_render(struct ym_attempt *a, struct ym_err *err)
 {
     char nonce[2 * ATTEMPT_NONCE_BYTES + 1];
     struct ym_bench *b = a->bench;
+    size_t filled = 0;
     struct ym_render_ctx ctx = {
         .map = {.number = a->claimed.number.p,
                 .op = attempt_op_word(a),
@@ -345,7 +346,8 @@ ym_status ym_attempt_render(struct ym_attempt *a, struct ym_err *err)
                 .offset_min = b->sys->settings.offset_min,
                 .secret = attempt_secret,
                 .session = attempt_session_value,
-                .data = b},
+                .data = b,
+                .filled = &filled},
         .nonce = attempt_nonce(nonce),
     };
     ym_status rc;
@@ -361,6 +363,9 @@ ym_status ym_attempt_render(struct ym_attempt *a, struct ym_err *err)
     rc = ym_render(b->sys, a->op, &ctx, a->arena, &a->wire, &a->problems, err);
     json_decref(ctx.map.record);
     if (rc == YM_OK) {
+        if (a->purpose == YM_FOR_CREATE) {
+            a->fields = filled;
+        }
         a->generation = b->session != NULL ? ym_session_generation(b->session) : 0;
         ym_sm_move(&a->sm, a, YM_ATTEMPT_RENDERED);
     }

@@ -45,6 +45,7 @@ struct ym_attempt {
     const struct ym_operation *base; /* which sends, or has sent */
     const struct ym_operation *op;   /* which is run now */
     struct ym_wire wire;
+    size_t fields; /* of the record that went into it */
     struct ym_exchange *exchange;
     CURL *easy; /* in the loop, or NULL */
     struct ym_facts facts;

@@ -118,6 +118,7 @@ static void engine_settle(struct ym_worker *w, struct ym_attempt *a, const struc
                               .letter = d->letter,
                               .revision = d->letter == 'a' ? d->found : a->claimed.revision,
                               .delay_ms = d->delay_ms,
+                              .fields = a->fields,
                               .digest = a->judged.digest};
 
     if (engine_is_own(w, a)) {

@@ -58,6 +58,17 @@ static void batch_digest(struct ym_resp *r, const char *hex)
     ym_resp_argz(r, hex);
 }
 
+/* "d17": the letter, and how many fields of the record went along. */
+static void batch_verdict(struct ym_resp *r, const struct ym_settlement *s)
+{
+    char text[8] = {s->letter, '\0'};
+
+    if (s->fields > 0) {
+        snprintf(text + 1, sizeof(text) - 1, "%u", (unsigned)(s->fields < 9999 ? s->fields : 9999));
+    }
+    ym_resp_argz(r, text);
+}
+
 bool ym_batch_add(struct ym_batch *b, const struct ym_settlement *s)
 {
     struct ym_resp *r = &b->resp;
@@ -71,7 +82,7 @@ bool ym_batch_add(struct ym_batch *b, const struct ym_settlement *s)
     ym_resp_arg(r, s->entry);
     ym_resp_arg(r, s->id);
     ym_resp_arg(r, s->token);
-    ym_resp_arg(r, (struct ym_str){&s->letter, 1});
+    batch_verdict(r, s);
     ym_resp_int(r, s->revision);
     ym_resp_argz(r, s->number);
     batch_digest(r, s->digest);

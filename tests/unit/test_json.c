@@ -258,6 +258,28 @@ static void utf8(void **state)
     assert_int_equal(ym_utf8_length("a\xE4\xB8\xAD\xF0\x9F\x98\x80", 8), 3);
 }
 
+static void leaves_are_what_was_filled_in(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t leaves;
+    } cases[] = {
+        {"{}", 0},    {"null", 0},       {"\"\"", 0},
+        {"\"x\"", 1}, {"[1,2,\"\"]", 2}, {"{\"a\":{\"b\":[{\"c\":false},null]},\"d\":0}", 2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_t *v = NULL;
+
+        assert_int_equal(ym_json_parse(ym_str_of(cases[i].text), &ym_json_defaults, &v, NULL),
+                         YM_OK);
+        assert_int_equal(ym_json_leaves(v), cases[i].leaves);
+        json_decref(v);
+    }
+    assert_int_equal(ym_json_leaves(NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +293,7 @@ int main(void)
         cmocka_unit_test(merge_patches),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(utf8),
+        cmocka_unit_test(leaves_are_what_was_filled_in),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,6 +93,41 @@ static void test_sources(void **state)
     bench_close(&b);
 }
 
+/* What a report counts: fields that have a value of the record's, not what is the same for all. */
+static void test_filled(void **state)
+{
+    static const struct {
+        const char *yaml;
+        size_t filled;
+    } cases[] = {
+        {"- { to: a, from: /data/title }", 1},
+        {"- { to: a, const: x }\n- { to: b, from: $ref }\n- { to: c, from: /id }", 0},
+        {"- { to: a, from: /data/none, default: d }\n- { to: b, from: /data/none, empty: send }",
+         0},
+        {"- to: a\n  concat: [ { const: 于 }, { from: /data/none }, { from: /data/title } ]", 1},
+        {"- to: a\n  concat: [ { const: 于 }, { from: /data/none } ]", 0},
+        {"- to: p\n  each: /data/parties\n  fields: [ { to: n, from: /name }, { to: t, from: "
+         "/phone } "
+         "]",
+         3},
+    };
+    struct bench b;
+    (void)state;
+    bench_open(&b);
+    for (size_t i = 0; i < YM_COUNT(cases); i++) {
+        size_t filled = 0;
+        json_t *record = json_of(dispute), *doc = NULL;
+        struct ym_problems ps;
+        struct ym_map_ctx ctx = {.record = record, .op = "create", .filled = &filled};
+        ym_problems_init(&ps, b.a);
+        assert_int_equal(ym_map_run(map_of(&b, cases[i].yaml), &ctx, b.a, &doc, &ps), YM_OK);
+        assert_int_equal(filled, cases[i].filled);
+        json_decref(doc);
+        json_decref(record);
+    }
+    bench_close(&b);
+}
+
 static void test_types(void **state)
 {
     static const struct {
@@ -582,6 +617,7 @@ int main(void)
         cmocka_unit_test(test_all_at_once),      cmocka_unit_test(test_refused),
         cmocka_unit_test(test_refused_together), cmocka_unit_test(test_biometric),
         cmocka_unit_test(test_leaves),           cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_filled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,8 @@ static const struct ym_field site_fields[] = {
      "Who may call: keys, issuer, audience, claims."},
     {"audit", YM_FIELD_NODE, SITE(audit), NULL, 0, 0, NULL, YM_FIELD_RELOADABLE,
      "Evidence: how long it is kept, and where."},
+    {"attachments", YM_FIELD_NODE, SITE(attachments), NULL, 0, 0, NULL, YM_FIELD_RELOADABLE,
+     "Files that come with records: limits, and how long unused ones are kept."},
     {NULL, YM_FIELD_STRING, 0, NULL, 0, 0, NULL, 0, NULL},
 };
 

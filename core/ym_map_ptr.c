@@ -7,8 +7,9 @@
 #include <stdlib.h>
 
 /* Members of the envelope that a table may name; anything else is a typing error. */
-static const char *const envelope[] = {"data", "id",   "type",       "revision",   "owner",
-                                       "org",  "area", "created_at", "updated_at", NULL};
+static const char *const envelope[] = {"data",       "id",          "type", "revision",
+                                       "owner",      "org",         "area", "created_at",
+                                       "updated_at", "attachments", NULL};
 
 static bool envelope_has(const struct ym_seg *s)
 {
@@ -163,7 +164,8 @@ ym_status ym_ptr_compile(const struct ym_yaml *at, struct ym_str text, bool insi
         if (p->seg_count == 0 || !envelope_has(&p->segs[0])) {
             return ptr_bad(at, d, p->text,
                            "a record has /data, /id, /type, /revision, /owner, /org, /area, "
-                           "/created_at and /updated_at; fields of the form are below /data");
+                           "/created_at, /updated_at and /attachments; fields of the form are "
+                           "below /data");
         }
         p->in_data = strcmp(p->segs[0].key, "data") == 0;
         if (roots != NULL) {

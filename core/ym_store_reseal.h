@@ -7,7 +7,7 @@
 
 /*
  * (kind, rest, field, old, new) → ["kept"] | ["changed"]
- * kind, rest, field: the hash {sN}:<kind>:<rest> and its field; kinds r v ac se sys
+ * kind, rest, field: the hash {sN}:<kind>:<rest> and its field; kinds r v ac se sys at
  */
 #define YM_FN_RESEAL "ym_reseal"
 

@@ -3,7 +3,7 @@
 -- ym_store.lua).
 do
 
-local KINDS = { r = true, v = true, ac = true, se = true, sys = true }
+local KINDS = { r = true, v = true, ac = true, se = true, sys = true, at = true }
 
 local function reseal(p, a)
     if #a ~= 5 or not KINDS[a[1]] or not match(a[2], '^[%w%._%-]+$') or a[5] == '' then

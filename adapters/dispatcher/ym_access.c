@@ -25,6 +25,7 @@ __asm__(".pushsection .rodata\n"
         "ym_store_lua:\n"
         ".incbin \"core/ym_store.lua\"\n" /* and its parts, in name order */
         ".incbin \"core/ym_store_account.lua\"\n"
+        ".incbin \"core/ym_store_attachment.lua\"\n"
         ".incbin \"core/ym_store_cas.lua\"\n"
         ".incbin \"core/ym_store_desk.lua\"\n"
         ".incbin \"core/ym_store_evidence.lua\"\n"

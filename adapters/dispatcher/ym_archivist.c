@@ -5,6 +5,7 @@
  */
 #include "ym_archivist.h"
 
+#include "ym_attachment.h"
 #include "ym_audit_conf.h"
 #include "ym_backoff.h"
 #include "ym_clean.h"
@@ -14,6 +15,7 @@
 #include "ym_segments.h"
 #include "ym_site_ring.h"
 #include "ym_store_evidence.h"
+#include "ym_sweep.h"
 #include "ym_time.h"
 #include "ym_worker.h"
 
@@ -25,10 +27,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TAKE_MAX 1000 /* entries or records per call */
-#define GATHER_MS 200 /* between two syncs when there is work: one sync for many entries */
-#define IDLE_MS 400   /* the longest that a new entry waits for notice */
-#define TURN_MS 10000 /* how often the day and the size are looked at */
+#define TAKE_MAX 1000    /* entries or records per call */
+#define GATHER_MS 200    /* between two syncs when there is work: one sync for many entries */
+#define IDLE_MS 400      /* the longest that a new entry waits for notice */
+#define TURN_MS 10000    /* how often the day and the size are looked at */
+#define SWEEP_MS 3600000 /* how often uploads that nobody used are looked for */
 #define RETRY_BASE_MS 200
 #define RETRY_CAP_MS 10000
 #define LOCK_MS 100
@@ -50,16 +53,19 @@ struct archivist {
     char dir[1024];
     bool open;     /* the segments */
     bool head_set; /* Redis has heard of this chain since the start */
-    int64_t turn_ms, tries;
+    int64_t turn_ms, sweep_ms, tries;
+    struct ym_attachment_conf attachments;
 };
 
 void ym_archivist_check(const struct ym_catalog *c, struct ym_diag *d)
 {
     struct ym_audit_conf conf;
+    struct ym_attachment_conf attachments;
     struct ym_ring *ring = NULL;
     struct ym_err err = {0};
 
     (void)ym_audit_conf_load(c, &conf, d);
+    (void)ym_attachment_conf_load(c, &attachments, d);
     if (ym_site_ring(c, &ring, &err) != YM_OK) {
         ym_diag_add(d, err.file[0] != '\0' ? err.file : c->file, err.line, err.column,
                     "auth: ring: %s", err.message);
@@ -415,6 +421,24 @@ static void fell(struct archivist *a, ym_status rc, const struct ym_err *err)
     sleep_ms(waits ? LOCK_MS : ym_backoff(&a->jitter, RETRY_BASE_MS, RETRY_CAP_MS, a->tries));
 }
 
+/* Evidence does not wait for it: what fails is tried again an hour later. */
+static void sweep(struct archivist *a, int64_t now_ms)
+{
+    struct ym_err err = {0};
+    int64_t removed = 0;
+    char count[DIGITS];
+
+    a->sweep_ms = now_ms + SWEEP_MS;
+    if (ym_sweep(a->catalog, a->queue, a->attachments.keep_ms, ym_now_ms(), &removed, &err) !=
+        YM_OK) {
+        ym_log(YM_LOG_WARN, "attachment.sweep", "err", err.message, NULL);
+    }
+    if (removed > 0) {
+        (void)number_text(removed, count);
+        ym_log(YM_LOG_INFO, "attachment.removed", "files", count, NULL);
+    }
+}
+
 static ym_status step(struct archivist *a, bool last, size_t *ret_count, struct ym_err *err)
 {
     int64_t now_ms = ym_tick_ms();
@@ -426,6 +450,9 @@ static ym_status step(struct archivist *a, bool last, size_t *ret_count, struct 
         a->turn_ms = rc == YM_OK ? now_ms + TURN_MS : a->turn_ms;
     }
     rc = rc == YM_OK ? round_of(a, ret_count, err) : rc;
+    if (rc == YM_OK && *ret_count == 0 && !last && now_ms >= a->sweep_ms) {
+        sweep(a, now_ms);
+    }
     if (rc == YM_OK && *ret_count == 0 && !last) {
         rc = wait_for_news(a, err);
     }
@@ -484,6 +511,7 @@ int ym_archivist_main(const struct ym_archivist_args *args)
     (void)snprintf(a->dir, sizeof(a->dir), "%s/%s", args->catalog->site.state_dir,
                    YM_ARCHIVIST_DIR);
     if (ym_audit_conf_load(args->catalog, &a->conf, &d) != YM_OK ||
+        ym_attachment_conf_load(args->catalog, &a->attachments, &d) != YM_OK ||
         ym_site_ring(args->catalog, &a->ring, &err) != YM_OK) {
         ym_log(YM_LOG_ERROR, "audit.broken_config", "err",
                d.count > 0 ? d.items[0].message : err.message, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * yimen reference: the parts of the documentation that are tables of the program.
  */
+#include "ym_attachment.h"
 #include "ym_audit_conf.h"
 #include "ym_schema.h"
 #include "ym_tool.h"
@@ -21,9 +22,13 @@ static const struct {
     const char *name;
     ym_status (*write)(struct ym_buf *out);
 } parts[] = {
-    {"site", ym_catalog_document},    {"audit", ym_audit_conf_document},
-    {"settings", ym_system_document}, {"functions", ym_map_document},
-    {"schema", ym_schema_document},   {"transports", transports},
+    {"site", ym_catalog_document},
+    {"audit", ym_audit_conf_document},
+    {"attachments", ym_attachment_conf_document},
+    {"settings", ym_system_document},
+    {"functions", ym_map_document},
+    {"schema", ym_schema_document},
+    {"transports", transports},
 };
 
 static int run(int argc, char **argv)
@@ -51,9 +56,10 @@ static int run(int argc, char **argv)
 const struct ym_tool ym_tool_reference = {
     "reference",
     "print generated reference tables (Markdown)",
-    "usage: yimen reference site|audit|settings|functions|schema|transports\n\n"
+    "usage: yimen reference site|audit|attachments|settings|functions|schema|transports\n\n"
     "  site        keys of yimen.yaml\n"
     "  audit       keys of audit: in yimen.yaml\n"
+    "  attachments keys of attachments: in yimen.yaml\n"
     "  settings    keys of settings: in adapters and site files\n"
     "  functions   the closed list of apply functions\n"
     "  schema      the JSON Schema subset of record types\n"

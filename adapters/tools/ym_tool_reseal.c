@@ -5,6 +5,7 @@
 #include "ym_tool_ring.h"
 
 #include "ym_archivist.h"
+#include "ym_blob.h"
 #include "ym_codec.h"
 #include "ym_id.h"
 #include "ym_queue_worker.h"
@@ -372,6 +373,12 @@ static ym_status look_at_field(struct ym_reseal *r, const struct place *p, struc
         (void)snprintf(context, sizeof(context), "session:%s", p->rest);
         return renew_field(r, p, FORM_BYTES, "sessions", ym_str_of(context), field, value, err);
     }
+    if (strcmp(p->kind, "at") == 0) {
+        (void)snprintf(context, sizeof(context), "attachment:%s", p->rest);
+        return ym_str_is(field, "m") ? renew_field(r, p, FORM_BYTES, "attachments",
+                                                   ym_str_of(context), field, value, err)
+                                     : YM_OK;
+    }
     if (strcmp(p->kind, "sys") == 0) {
         return renew_field(r, p, FORM_TEXT, "reasons", YM_STR("why"), field, value, err);
     }
@@ -481,7 +488,7 @@ static ym_status look_at_list(struct ym_reseal *r, const struct place *p, struct
 
 static ym_status look_at_key(struct ym_reseal *r, struct ym_str key, struct ym_err *err)
 {
-    static const char *const hashes[] = {"r", "v", "ac", "se", "sys", "va", "vj"};
+    static const char *const hashes[] = {"r", "v", "ac", "se", "sys", "va", "vj", "at"};
     struct place p;
 
     if (!place_of(key, &p)) {
@@ -534,6 +541,30 @@ static bool look_at_line(void *data, struct ym_str line)
     return true;
 }
 
+/* The bytes of attachments: sealed anew file by file, each put in place when it is on disk. */
+static bool look_at_blob(void *data, const char *folder, const char *name, int64_t changed_ms)
+{
+    struct ym_reseal *r = data;
+    struct ym_blob_store store = {r->catalog->site.state_dir, r->ring};
+    char kid[YM_SEAL_KID_MAX + 1];
+    bool done = false;
+    ym_status rc;
+
+    (void)changed_ms;
+    if (strcmp(folder, "new") == 0) {
+        return true;
+    }
+    rc = ym_blob_reseal(&store, folder, name, r->dry, kid, &done, NULL);
+    r->resealed += done;
+    r->plain += rc == YM_OK && kid[0] == '\0';
+    r->unreadable += rc != YM_OK;
+    if (!done && kid[0] != '\0') {
+        count_kid(r, kid, "attachments");
+    }
+    tell(r);
+    return true;
+}
+
 static ym_status look_at_files(struct ym_reseal *r, struct ym_err *err)
 {
     char dir[1100];
@@ -550,6 +581,11 @@ static ym_status look_at_files(struct ym_reseal *r, struct ym_err *err)
     }
     free(names);
     return rc;
+}
+
+static ym_status look_at_blobs(struct ym_reseal *r, struct ym_err *err)
+{
+    return ym_blob_walk(r->catalog->site.state_dir, look_at_blob, r, err);
 }
 
 ym_status ym_reseal_walk(struct ym_reseal *r, struct ym_err *err)
@@ -577,5 +613,6 @@ ym_status ym_reseal_walk(struct ym_reseal *r, struct ym_err *err)
             freeReplyObject(reply);
         }
     } while (rc == YM_OK && strcmp(cursor, "0") != 0);
+    rc = rc == YM_OK ? look_at_blobs(r, err) : rc;
     return rc == YM_OK ? look_at_files(r, err) : rc;
 }

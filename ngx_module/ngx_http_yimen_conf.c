@@ -72,7 +72,8 @@ ngx_http_yimen_init_main_conf(ngx_conf_t *cf, void *conf)
     }
 
     if (ngx_http_yimen_evidence_conf(cf) != NGX_CONF_OK
-        || ngx_http_yimen_reveal_conf(cf, ymcf) != NGX_CONF_OK)
+        || ngx_http_yimen_reveal_conf(cf, ymcf) != NGX_CONF_OK
+        || ngx_http_yimen_attach_load(cf, ymcf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * POST /records: check against every target, then accept, then answer.
  */
-#include "ngx_http_yimen_records.h"
+#include "ngx_http_yimen_attach.h"
 #include "ngx_http_yimen_route.h"
 #include "ngx_http_yimen_sealed.h"
 
@@ -11,6 +11,9 @@
 #include "ym_time.h"
 
 
+static void ngx_http_yimen_create_read(ngx_http_yimen_ctx_t *ctx);
+static ngx_int_t ngx_http_yimen_create_dry_asked(ngx_http_yimen_ctx_t *ctx,
+    ngx_uint_t *ret);
 static ngx_int_t ngx_http_yimen_create_body(ngx_http_yimen_ctx_t *ctx,
     ngx_http_yimen_record_work_t *work);
 static ngx_int_t ngx_http_yimen_create_check(ngx_http_yimen_ctx_t *ctx,
@@ -40,35 +43,64 @@ static ngx_uint_t ngx_http_yimen_token_names(struct ym_str text, size_t from,
 void
 ngx_http_yimen_record_create(ngx_http_yimen_ctx_t *ctx)
 {
-    int64_t                        now;
     ngx_uint_t                     dry;
-    struct ym_str                  idem, arg;
     ngx_http_yimen_record_work_t  *work;
 
     work = ngx_http_yimen_record_work(ctx);
-    if (work == NULL) {
+
+    if (work == NULL || ngx_http_yimen_create_dry_asked(ctx, &dry) != NGX_OK
+        || ngx_http_yimen_create_idem(ctx, &work->idem) != NGX_OK
+        || ngx_http_yimen_body_json(ctx) != NGX_OK
+        || ngx_http_yimen_create_body(ctx, work) != NGX_OK)
+    {
         return;
     }
 
-    dry = 0;
+    ngx_http_yimen_attach_resolve(ctx, YM_STR(""),
+                                  ngx_http_yimen_create_read);
+}
 
-    if (ngx_http_yimen_query(ctx, "dry_run", &arg) == NGX_OK) {
-        dry = ym_str_is(arg, "true");
 
-        if (!dry && !ym_str_is(arg, "false")) {
-            ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_BAD_REQUEST,
-                                   "dry_run 只能是 true 或 false",
-                                   "dry_run is true or false");
-            return;
-        }
+static ngx_int_t
+ngx_http_yimen_create_dry_asked(ngx_http_yimen_ctx_t *ctx, ngx_uint_t *ret)
+{
+    struct ym_str  arg;
+
+    *ret = 0;
+
+    if (ngx_http_yimen_query(ctx, "dry_run", &arg) != NGX_OK) {
+        return NGX_OK;
     }
 
+    *ret = ym_str_is(arg, "true");
+
+    if (*ret || ym_str_is(arg, "false")) {
+        return NGX_OK;
+    }
+
+    ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_BAD_REQUEST,
+                           "dry_run 只能是 true 或 false",
+                           "dry_run is true or false");
+
+    return NGX_ERROR;
+}
+
+
+/* what it consists of is known */
+
+static void
+ngx_http_yimen_create_read(ngx_http_yimen_ctx_t *ctx)
+{
+    int64_t                        now;
+    ngx_uint_t                     dry;
+    ngx_http_yimen_record_work_t  *work;
+
+    work = ctx->work;
+    work->record.attachments = work->attachments;
     now = ym_now_ms();
 
-    if (ngx_http_yimen_create_idem(ctx, &idem) != NGX_OK
-        || ngx_http_yimen_body_json(ctx) != NGX_OK
-        || ngx_http_yimen_create_body(ctx, work) != NGX_OK
-        || ngx_http_yimen_create_id(ctx, work, idem, now) != NGX_OK
+    if (ngx_http_yimen_create_dry_asked(ctx, &dry) != NGX_OK
+        || ngx_http_yimen_create_id(ctx, work, work->idem, now) != NGX_OK
         || ngx_http_yimen_create_check(ctx, work) != NGX_OK)
     {
         return;
@@ -89,7 +121,7 @@ ngx_http_yimen_record_create(ngx_http_yimen_ctx_t *ctx)
     work->wait_from = ngx_current_msec;
     work->status = NGX_HTTP_CREATED;
 
-    ngx_http_yimen_create_accept(ctx, idem);
+    ngx_http_yimen_create_accept(ctx, work->idem);
 }
 
 
@@ -109,7 +141,7 @@ ngx_http_yimen_feedback_create(ngx_http_yimen_ctx_t *ctx)
 }
 
 
-/* {"type": …, "data": {…}, "targets": […]?} and nothing else */
+/* {"type", "data", "targets"?, "attachments"?} and nothing else */
 
 static ngx_int_t
 ngx_http_yimen_create_body(ngx_http_yimen_ctx_t *ctx,
@@ -127,16 +159,18 @@ ngx_http_yimen_create_body(ngx_http_yimen_ctx_t *ctx,
     json_object_foreach(ctx->json, key, value) {
 
         if (ngx_strcmp(key, "type") == 0 || ngx_strcmp(key, "data") == 0
-            || ngx_strcmp(key, "targets") == 0)
+            || ngx_strcmp(key, "targets") == 0
+            || ngx_strcmp(key, "attachments") == 0)
         {
             continue;
         }
 
         ngx_http_yimen_problem_at(ctx, NGX_HTTP_YIMEN_P_INVALID, "",
                                   "unknown_field",
-                                  "没有这个字段:只有 type、data 和 targets",
-                                  "There is no such field: only type, data "
-                                  "and targets");
+                                  "没有这个字段:只有 type、data、targets 和 "
+                                  "attachments",
+                                  "There is no such field: only type, data, "
+                                  "targets and attachments");
         return NGX_ERROR;
     }
 
@@ -564,7 +598,8 @@ ngx_http_yimen_create_accept(ngx_http_yimen_ctx_t *ctx, struct ym_str idem)
                            ym_json_leaves(json_object_get(ctx->json,
                                                           "data")));
 
-    ngx_http_yimen_calls(ctx, &args, 1, ngx_http_yimen_create_accepted);
+    ngx_http_yimen_attach_then(ctx, record->id, &args,
+                               ngx_http_yimen_create_accepted);
 }
 
 

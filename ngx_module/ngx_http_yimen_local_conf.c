@@ -2,11 +2,11 @@
  * `auth.local:` of the catalogue, and the thread pool for password hashes.
  */
 #include "ngx_http_yimen_local.h"
+#include "ngx_http_yimen_threads.h"
 
 
 /* 2 threads of 32 MiB each a worker; the rest waits, and beyond it 503 */
-#define NGX_HTTP_YIMEN_THREADS_N      "threads=2"
-#define NGX_HTTP_YIMEN_THREADS_QUEUE  "max_queue=1024"
+#define NGX_HTTP_YIMEN_THREADS_N  "threads=2"
 
 
 typedef struct {
@@ -28,10 +28,6 @@ typedef struct {
     const char            *zh;
     const char            *en;
 } ngx_http_yimen_title_fields_t;
-
-
-static char *ngx_http_yimen_local_threads(ngx_conf_t *cf,
-    ngx_http_yimen_local_conf_t *lcf);
 
 
 static const char *const  ngx_http_yimen_hashes[] = {
@@ -162,81 +158,6 @@ ngx_http_yimen_local_load(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf,
 
     ymcf->local = lcf;
 
-    return ngx_http_yimen_local_threads(cf, lcf);
-}
-
-
-/*
- * Without `thread_pool yimen …;` above http {} the pool is declared here, by
- * the very directive of nginx.
- */
-
-static char *
-ngx_http_yimen_local_threads(ngx_conf_t *cf, ngx_http_yimen_local_conf_t *lcf)
-{
-    char           *rv;
-    void           *conf;
-    ngx_str_t      *word, name;
-    ngx_uint_t      i;
-    ngx_array_t     words, *args;
-    ngx_module_t   *module;
-    ngx_command_t  *cmd;
-
-    static ngx_str_t  text[] = {
-        ngx_string("thread_pool"), ngx_string(NGX_HTTP_YIMEN_THREADS),
-        ngx_string(NGX_HTTP_YIMEN_THREADS_N),
-        ngx_string(NGX_HTTP_YIMEN_THREADS_QUEUE)
-    };
-
-    ngx_str_set(&name, NGX_HTTP_YIMEN_THREADS);
-    lcf->pool = ngx_thread_pool_get(cf->cycle, &name);
-
-    if (lcf->pool != NULL) {
-        return NGX_CONF_OK;
-    }
-
-    module = NULL;
-
-    for (i = 0; cf->cycle->modules[i]; i++) {
-        if (ngx_strcmp(cf->cycle->modules[i]->name, "ngx_thread_pool_module")
-            == 0)
-        {
-            module = cf->cycle->modules[i];
-        }
-    }
-
-    if (module == NULL
-        || ngx_array_init(&words, cf->pool, 4, sizeof(ngx_str_t)) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    for (i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
-        word = ngx_array_push(&words);
-        if (word == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        word->len = text[i].len;
-        word->data = ngx_pstrdup(cf->pool, &text[i]);
-        if (word->data == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    cmd = module->commands;
-    conf = ngx_get_conf(cf->cycle->conf_ctx, (*module));
-
-    args = cf->args;
-    cf->args = &words;
-    rv = cmd->set(cf, cmd, conf);
-    cf->args = args;
-
-    if (rv != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    lcf->pool = ngx_thread_pool_get(cf->cycle, &name);
-
-    return (lcf->pool != NULL) ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return ngx_http_yimen_threads(cf, NGX_HTTP_YIMEN_THREADS,
+                                  NGX_HTTP_YIMEN_THREADS_N, &lcf->pool);
 }

@@ -73,6 +73,7 @@ typedef struct {
     ngx_uint_t                    reveal;         /* roles that may */
     struct ngx_http_yimen_local_conf_s *local;    /* NULL: no own accounts */
     struct ngx_http_yimen_cas_conf_s *cas;        /* NULL: no CAS server */
+    struct ngx_http_yimen_attach_conf_s *attach;
     ngx_shm_zone_t               *session_zone;   /* NULL: no sessions */
     size_t                        session_zone_size;
     ngx_array_t                   providers;      /* ngx_http_yimen_oidc.h */
@@ -131,6 +132,10 @@ char *ngx_http_yimen_auth_load(ngx_conf_t *cf,
 
 /* roles of `audit: reveal:` */
 char *ngx_http_yimen_reveal_conf(ngx_conf_t *cf,
+    ngx_http_yimen_main_conf_t *ymcf);
+
+/* `attachments:`; the folder and the thread pool of their files */
+char *ngx_http_yimen_attach_load(ngx_conf_t *cf,
     ngx_http_yimen_main_conf_t *ymcf);
 
 /* text of GET /openapi.json, from types and routes */

@@ -6,6 +6,8 @@
 #include "ngx_http_yimen_route.h"
 #include "ngx_http_yimen_session.h"
 
+#include "ym_attachment.h"
+
 
 #define NGX_HTTP_YIMEN_OPENAPI_BYTES  (8 * 1024 * 1024)
 
@@ -37,6 +39,8 @@ static void ngx_http_yimen_openapi_parameters(struct ym_buf *out,
 static void ngx_http_yimen_openapi_parameter(struct ym_buf *out,
     ngx_uint_t first, const char *in, struct ym_str name, const char *schema,
     const char *words);
+static void ngx_http_yimen_openapi_file(struct ym_buf *out,
+    const char *before);
 static void ngx_http_yimen_openapi_roles(struct ym_buf *out,
     const ngx_http_yimen_route_t *route);
 static ngx_int_t ngx_http_yimen_openapi_schemas(struct ym_buf *out,
@@ -67,6 +71,13 @@ static const ngx_http_yimen_parameter_t  ngx_http_yimen_parameters[] = {
       "{\"type\":\"string\",\"minLength\":1,\"maxLength\":200,"
       "\"pattern\":\"^[!-~]+$\"}",
       "A repeat with the same key and body gets the first answer again" },
+    { "createAttachment", "query", "kind",
+      "{\"enum\":[\"photo\",\"audio\",\"doc\",\"signature\"]}",
+      "What it is; by default what its type suggests" },
+    { "createAttachment", "query", "captured_at", WHEN,
+      "When it was taken, with a zone" },
+    { "createAttachment", "header", "Content-Disposition", TEXT,
+      "The file name (RFC 6266): attachment; filename*=UTF-8''…" },
     { "listRecords", "query", "type", TEXT, "Only this type" },
     { "listRecords", "query", "state", TEXT,
       "Only with a delivery in this state" },
@@ -101,6 +112,11 @@ static const ngx_http_yimen_parameter_t  ngx_http_yimen_parameters[] = {
 };
 
 
+/* an attachment as a record is filed with it */
+#define NAMED                                                                 \
+    "{\"type\":\"object\",\"required\":[\"id\"],\"properties\":{\"id\":"      \
+    TEXT "}}"
+
 #define USER                                                                  \
     "\"login\":" TEXT ",\"aliases\":{\"type\":\"array\",\"maxItems\":5,"       \
     "\"items\":" TEXT "},\"email\":" TEXT ",\"name\":" TEXT ",\"org\":" TEXT   \
@@ -124,9 +140,12 @@ static const ngx_http_yimen_operation_t  ngx_http_yimen_operations[] = {
     { "listRecords", NULL, REF("Page"), "200" },
     { "getRecord", NULL, REF("Record"), "200" },
     { "patchRecord",
-      "{\"type\":\"object\",\"required\":[\"data\"],\"properties\":"
-      "{\"data\":{\"type\":\"object\"}},\"additionalProperties\":false}",
+      "{\"type\":\"object\",\"minProperties\":1,\"properties\":"
+      "{\"data\":{\"type\":\"object\"},\"attachments\":{\"type\":"
+      "[\"array\",\"null\"],\"items\":" NAMED "}},"
+      "\"additionalProperties\":false}",
       REF("Record"), "200" },
+    { "createAttachment", NULL, REF("Attachment"), "201" },
     { "revealRecord",
       "{\"type\":\"object\",\"required\":[\"purpose\"],\"properties\":{"
       "\"purpose\":{\"type\":\"string\",\"minLength\":1,"
@@ -177,7 +196,13 @@ static const char  ngx_http_yimen_openapi_fixed[] =
     ",\"area\":" TEXT ",\"created_at\":" WHEN ",\"updated_at\":" WHEN
     ",\"withdrawn_at\":" WHEN_NULL ",\"targets\":{\"type\":\"array\","
     "\"items\":" TEXT "},\"deliveries\":{\"type\":\"object\","
-    "\"additionalProperties\":" REF("Delivery") "}}},"
+    "\"additionalProperties\":" REF("Delivery") "},\"attachments\":"
+    "{\"type\":\"array\",\"maxItems\":20,\"items\":" REF("Attachment")
+    "}}},"
+    "\"Attachment\":{\"type\":\"object\",\"properties\":{\"id\":" TEXT
+    ",\"kind\":{\"enum\":[\"photo\",\"audio\",\"doc\",\"signature\"]},"
+    "\"name\":" TEXT ",\"mime\":" TEXT ",\"size\":{\"type\":\"integer\"},"
+    "\"sha256\":" TEXT ",\"captured_at\":" WHEN "}},"
     "\"Page\":{\"type\":\"object\",\"properties\":{\"items\":{\"type\":"
     "\"array\",\"items\":" REF("Record") "},\"next\":{\"type\":[\"string\","
     "\"null\"]}}}";
@@ -360,6 +385,21 @@ ngx_http_yimen_openapi_operation(struct ym_buf *out,
                          "{\"application/x-www-form-urlencoded\":{}}}");
     }
 
+    if (route->flags & NGX_HTTP_YIMEN_ROUTE_FILE) {
+        ngx_http_yimen_openapi_file(out, ",\"requestBody\":{\"required\":true,"
+                                         "\"content\":{");
+    }
+
+    if (ngx_strcmp(route->name, "getAttachment") == 0) {
+        ngx_http_yimen_openapi_file(out, ",\"responses\":{\"200\":"
+                                         "{\"description\":\"OK\","
+                                         "\"content\":{");
+        ym_buf_adds(out, ",\"default\":{\"description\":\"Problem\","
+                         "\"content\":{\"application/problem+json\":{"
+                         "\"schema\":" REF("Problem") "}}}}}");
+        return;
+    }
+
     if (ngx_strcmp(route->name, "getMetrics") == 0) {
         ym_buf_adds(out, ",\"responses\":{\"200\":{\"description\":\"OK\","
                          "\"content\":{\"text/plain\":{}}}}}");
@@ -372,6 +412,29 @@ ngx_http_yimen_openapi_operation(struct ym_buf *out,
                      "{\"application/problem+json\":{\"schema\":"
                      REF("Problem") "}}}}}",
                 status, answer);
+}
+
+
+/* bytes of any type that may be attached */
+
+static void
+ngx_http_yimen_openapi_file(struct ym_buf *out, const char *before)
+{
+    struct ym_buf  list;
+    const char    *p, *end;
+
+    ym_buf_init(&list, 1024);
+    (void) ym_media_list(&list);
+    ym_buf_adds(out, before);
+
+    for (p = list.p; p != NULL && *p != '\0'; p = (*end) ? end + 2 : end) {
+        end = p + strcspn(p, ",");
+        ym_buf_addf(out, "%s\"%.*s\":{}", p > list.p ? "," : "",
+                    (int) (end - p), p);
+    }
+
+    ym_buf_clear(&list);
+    ym_buf_adds(out, "}}");
 }
 
 
@@ -525,7 +588,9 @@ ngx_http_yimen_openapi_new_record(struct ym_buf *out,
     }
 
     ym_buf_adds(out, "]},\"data\":{\"type\":\"object\"},\"targets\":"
-                     "{\"type\":\"array\",\"items\":" TEXT "}},\"oneOf\":[");
+                     "{\"type\":\"array\",\"items\":" TEXT "},\"attachments\":"
+                     "{\"type\":\"array\",\"maxItems\":20,\"items\":" NAMED
+                     "}},\"oneOf\":[");
 
     for (i = 0; i < catalog->type_count; i++) {
         ym_buf_adds(out, i ? ",{\"properties\":{\"type\":{\"const\":"

@@ -119,8 +119,9 @@ static ngx_int_t
 ngx_http_yimen_revision_write(ngx_http_yimen_ctx_t *ctx, redisReply *reply,
     struct ym_str type, ngx_uint_t masked)
 {
-    struct ym_str   at, by, data, envelope;
-    struct ym_buf  *out;
+    struct ym_str               text;
+    struct ym_buf              *out;
+    ngx_http_yimen_envelope_t   e;
 
     out = &ctx->out;
 
@@ -128,27 +129,29 @@ ngx_http_yimen_revision_write(ngx_http_yimen_ctx_t *ctx, redisReply *reply,
         || ngx_http_yimen_unseal(ctx, NGX_HTTP_YIMEN_SEAL_RECORD,
                                  ctx->params[0],
                                  ngx_http_yimen_reply_str(reply->element[1]),
-                                 &envelope)
+                                 &text)
            != NGX_OK
-        || ngx_http_yimen_envelope_read(envelope, &at, &by, &data) != NGX_OK)
+        || ngx_http_yimen_envelope_read(text, &e) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     ym_buf_addf(out, "{\"revision\":%lld,\"at\":",
                 (long long) ngx_http_yimen_reply_int(reply->element[0]));
-    ym_buf_add(out, at.p, at.n);
+    ym_buf_add(out, e.at.p, e.at.n);
     ym_buf_adds(out, ",\"by\":");
-    ym_buf_add(out, by.p, by.n);
+    ym_buf_add(out, e.by.p, e.by.n);
     ym_buf_adds(out, ",\"data\":");
 
     if (masked) {
-        ngx_http_yimen_data_masked(ctx, type, data, out);
+        ngx_http_yimen_data_masked(ctx, type, e.data, out);
         ym_buf_adds(out, ",\"masked\":true");
 
     } else {
-        ym_buf_add(out, data.p, data.n);
+        ym_buf_add(out, e.data.p, e.data.n);
     }
+
+    ngx_http_yimen_attachments_write(out, e.attachments, masked);
 
     ym_buf_addc(out, '}');
 

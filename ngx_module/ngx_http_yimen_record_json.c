@@ -25,6 +25,10 @@ static void ngx_http_yimen_delivery_write(ngx_http_yimen_ctx_t *ctx,
 static ngx_uint_t ngx_http_yimen_delivery_held(ngx_http_yimen_ctx_t *ctx,
     const ngx_http_yimen_delivery_t *delivery);
 static size_t ngx_http_yimen_json_string_end(struct ym_str text, size_t from);
+static size_t ngx_http_yimen_json_array_end(struct ym_str text, size_t from);
+static ngx_uint_t ngx_http_yimen_envelope_name(struct ym_str text, size_t *i,
+    const char *name);
+static const char *ngx_http_yimen_word(const json_t *item, const char *name);
 
 
 static const struct {
@@ -123,9 +127,10 @@ ngx_int_t
 ngx_http_yimen_record_read_at(ngx_http_yimen_ctx_t *ctx, redisReply **e,
     struct ym_str id, ngx_http_yimen_record_t *ret)
 {
-    ngx_uint_t      i;
-    redisReply     *list;
-    struct ym_str   at, by, envelope;
+    ngx_uint_t                  i;
+    redisReply                 *list;
+    struct ym_str               text;
+    ngx_http_yimen_envelope_t   envelope;
 
     ret->id = id;
     ret->type = ngx_http_yimen_reply_str(e[0]);
@@ -137,20 +142,24 @@ ngx_http_yimen_record_read_at(ngx_http_yimen_ctx_t *ctx, redisReply **e,
     ret->revision = ngx_http_yimen_reply_int(e[6]);
     ret->withdrawn = ngx_http_yimen_reply_int(e[7]);
 
+    ret->attachments = YM_STR("");
+
     list = e[9];
 
     /* one that cannot be opened, which is logged, hides no other of a list */
 
     if (ngx_http_yimen_unseal(ctx, NGX_HTTP_YIMEN_SEAL_RECORD, id,
-                              ngx_http_yimen_reply_str(e[8]), &envelope)
+                              ngx_http_yimen_reply_str(e[8]), &text)
         != NGX_OK)
     {
         ret->data = YM_STR("null");
 
-    } else if (ngx_http_yimen_envelope_read(envelope, &at, &by, &ret->data)
-               != NGX_OK)
-    {
+    } else if (ngx_http_yimen_envelope_read(text, &envelope) != NGX_OK) {
         return NGX_ERROR;
+
+    } else {
+        ret->data = envelope.data;
+        ret->attachments = envelope.attachments;
     }
 
     if (list->type != REDIS_REPLY_ARRAY || list->elements > YM_TARGETS_MAX)
@@ -234,37 +243,83 @@ ngx_http_yimen_json_string_end(struct ym_str text, size_t from)
 }
 
 
-ngx_int_t
-ngx_http_yimen_envelope_read(struct ym_str text, struct ym_str *ret_at,
-    struct ym_str *ret_by, struct ym_str *ret_data)
+/* index behind the JSON array that begins at from */
+
+static size_t
+ngx_http_yimen_json_array_end(struct ym_str text, size_t from)
 {
-    size_t         i, end;
-    ngx_uint_t     k;
-    struct ym_str  *values[2];
+    size_t  i, depth;
 
-    static const struct ym_str  keys[] = {
-        { "{\"at\":", 6 }, { ",\"by\":", 6 }, { ",\"data\":", 8 }
-    };
+    depth = 0;
 
-    values[0] = ret_at;
-    values[1] = ret_by;
-    i = 0;
+    for (i = from; i < text.n; i++) {
 
-    for (k = 0; k < 3; k++) {
+        switch (text.p[i]) {
 
-        if (text.n - i < keys[k].n
-            || ngx_memcmp(text.p + i, keys[k].p, keys[k].n) != 0)
-        {
-            return NGX_ERROR;
-        }
+        case '"':
+            i = ngx_http_yimen_json_string_end(text, i);
+            break;
 
-        i += keys[k].n;
+        case '[':
+        case '{':
+            depth++;
+            break;
 
-        if (k == 2) {
+        case ']':
+        case '}':
+            if (--depth == 0) {
+                return i + 1;
+            }
+            break;
+
+        default:
             break;
         }
+    }
 
-        if (i >= text.n || text.p[i] != '"') {
+    return text.n;
+}
+
+
+/* the name at *i, which goes behind it */
+
+static ngx_uint_t
+ngx_http_yimen_envelope_name(struct ym_str text, size_t *i, const char *name)
+{
+    size_t  n;
+
+    n = ngx_strlen(name);
+
+    if (text.n - *i < n || ngx_memcmp(text.p + *i, name, n) != 0) {
+        return 0;
+    }
+
+    *i += n;
+
+    return 1;
+}
+
+
+ngx_int_t
+ngx_http_yimen_envelope_read(struct ym_str text,
+    ngx_http_yimen_envelope_t *ret)
+{
+    size_t          i, end;
+    ngx_uint_t      k;
+    struct ym_str  *values[2];
+
+    static const char *const  names[] = { "{\"at\":", ",\"by\":" };
+
+    values[0] = &ret->at;
+    values[1] = &ret->by;
+    ret->attachments = YM_STR("");
+    i = 0;
+
+    for (k = 0; k < 2; k++) {
+
+        if (!ngx_http_yimen_envelope_name(text, &i, names[k])
+            || i >= text.n || text.p[i] != '"')
+        {
             return NGX_ERROR;
         }
 
@@ -277,13 +332,70 @@ ngx_http_yimen_envelope_read(struct ym_str text, struct ym_str *ret_at,
         i = end + 1;
     }
 
-    if (text.n < i + 3 || text.p[text.n - 1] != '}') {
+    if (ngx_http_yimen_envelope_name(text, &i, ",\"attachments\":")) {
+        end = ngx_http_yimen_json_array_end(text, i);
+        ret->attachments = (struct ym_str){ text.p + i, end - i };
+        i = end;
+    }
+
+    if (!ngx_http_yimen_envelope_name(text, &i, ",\"data\":")
+        || text.n < i + 3 || text.p[text.n - 1] != '}')
+    {
         return NGX_ERROR;
     }
 
-    *ret_data = (struct ym_str){ text.p + i, text.n - i - 1 };
+    ret->data = (struct ym_str){ text.p + i, text.n - i - 1 };
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_yimen_attachments_write(struct ym_buf *out, struct ym_str text,
+    ngx_uint_t masked)
+{
+    size_t   i;
+    json_t  *list, *item;
+
+    ym_buf_adds(out, ",\"attachments\":");
+
+    if (text.n == 0) {
+        ym_buf_adds(out, "[]");
+        return;
+    }
+
+    if (!masked) {
+        ym_buf_add(out, text.p, text.n);
+        return;
+    }
+
+    list = NULL;
+    (void) ym_json_parse(text, &ym_json_defaults, &list, NULL);
+    ym_buf_addc(out, '[');
+
+    json_array_foreach(list, i, item) {
+        ym_buf_addf(out, "%s{\"id\":\"%s\",\"kind\":\"%s\","
+                    "\"name\":\"***\",\"mime\":\"%s\",\"size\":%lld}",
+                    i ? "," : "", ngx_http_yimen_word(item, "id"),
+                    ngx_http_yimen_word(item, "kind"),
+                    ngx_http_yimen_word(item, "mime"),
+                    (long long) json_integer_value(json_object_get(item,
+                                                                   "size")));
+    }
+
+    ym_buf_addc(out, ']');
+    json_decref(list);
+}
+
+
+static const char *
+ngx_http_yimen_word(const json_t *item, const char *name)
+{
+    const char  *word;
+
+    word = ym_json_str(item, name);
+
+    return (word != NULL) ? word : "";
 }
 
 
@@ -339,6 +451,7 @@ ngx_http_yimen_record_write(ngx_http_yimen_ctx_t *ctx,
         ym_buf_add(out, record->data.p, record->data.n);
     }
 
+    ngx_http_yimen_attachments_write(out, record->attachments, masked);
     ym_buf_adds(out, ",\"owner\":");
     ym_buf_add_json(out, record->owner);
     ym_buf_adds(out, ",\"org\":");

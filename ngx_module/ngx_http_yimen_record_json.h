@@ -22,6 +22,7 @@ typedef struct {
     struct ym_str               id, type, owner, org, area;
     int64_t                     created, updated, revision, withdrawn;
     struct ym_str               data;      /* JSON text */
+    struct ym_str               attachments;  /* JSON array, "" = none */
     ngx_http_yimen_delivery_t  *deliveries;
     ngx_uint_t                  count;
 } ngx_http_yimen_record_t;
@@ -46,9 +47,18 @@ void ngx_http_yimen_record_write(ngx_http_yimen_ctx_t *ctx,
 void ngx_http_yimen_progress_write(ngx_http_yimen_ctx_t *ctx,
     const ngx_http_yimen_record_t *record);
 
-/* {"at": …, "by": …, "data": …} → its three values; data as text */
+/* {"at", "by", "attachments"?, "data"} as text */
+typedef struct {
+    struct ym_str               at, by, data;
+    struct ym_str               attachments;  /* "" = none */
+} ngx_http_yimen_envelope_t;
+
 ngx_int_t ngx_http_yimen_envelope_read(struct ym_str envelope,
-    struct ym_str *ret_at, struct ym_str *ret_by, struct ym_str *ret_data);
+    ngx_http_yimen_envelope_t *ret);
+
+/* appends ,"attachments":[…]; masked: what they are, not what they say */
+void ngx_http_yimen_attachments_write(struct ym_buf *out,
+    struct ym_str attachments, ngx_uint_t masked);
 
 /* appends data, personal fields (x-sensitive) replaced by "***" */
 void ngx_http_yimen_data_masked(ngx_http_yimen_ctx_t *ctx,

@@ -18,7 +18,7 @@
 #define NGX_HTTP_YIMEN_KEYS        64
 
 /* "at" and "by" around the data, which a merge may have made a little longer */
-#define NGX_HTTP_YIMEN_ENVELOPE_BYTES  (NGX_HTTP_YIMEN_BODY_BYTES + 8192)
+#define NGX_HTTP_YIMEN_ENVELOPE_BYTES  (NGX_HTTP_YIMEN_BODY_BYTES + 32768)
 
 
 typedef struct {
@@ -44,6 +44,8 @@ static void ngx_http_yimen_record_fetched(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_record_refused(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_record_followed(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_record_lost(ngx_http_yimen_ctx_t *ctx);
+static ngx_int_t ngx_http_yimen_record_attachments(
+    const ngx_http_yimen_record_t *record, json_t *object);
 static void ngx_http_yimen_record_key(void *data, const char *value);
 
 
@@ -364,6 +366,11 @@ ngx_http_yimen_envelope_open(ngx_http_yimen_ctx_t *ctx, int64_t now)
     ngx_http_yimen_time_write(out, now);
     ym_buf_adds(out, ",\"by\":");
     ym_buf_add_json(out, ctx->who.subject);
+
+    if (work->record.attachments.n) {
+        ngx_http_yimen_attachments_write(out, work->record.attachments, 0);
+    }
+
     ym_buf_adds(out, ",\"data\":");
 
     if (out->failed != YM_OK) {
@@ -475,11 +482,37 @@ ngx_http_yimen_record_object(ngx_http_yimen_ctx_t *ctx,
                             "updated_at", updated,
                             "data", data);
 
-    if (ctx->record == NULL) {
+    if (ctx->record == NULL
+        || ngx_http_yimen_record_attachments(record, ctx->record) != NGX_OK)
+    {
         ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
+        return NULL;
     }
 
     return ctx->record;
+}
+
+
+static ngx_int_t
+ngx_http_yimen_record_attachments(const ngx_http_yimen_record_t *record,
+    json_t *object)
+{
+    json_t  *list;
+
+    list = NULL;
+
+    if (record->attachments.n == 0) {
+        return NGX_OK;
+    }
+
+    if (ym_json_parse(record->attachments, &ym_json_defaults, &list, NULL)
+        != YM_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return json_object_set_new(object, "attachments", list) == 0 ? NGX_OK
+                                                                 : NGX_ERROR;
 }
 
 

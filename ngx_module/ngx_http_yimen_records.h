@@ -17,6 +17,9 @@ typedef struct {
     const struct ym_type      *type;
     struct ym_targets          targets;
     struct ym_buf              envelope;
+    struct ym_str              attachments;  /* JSON, "" = none */
+    void                      *attach;    /* NULL: no list was given */
+    struct ym_str              idem;      /* digest of the key, or "" */
 
     ngx_uint_t                 status;    /* of the answer */
     ngx_uint_t                 wait;      /* seconds asked for; 0 = none */

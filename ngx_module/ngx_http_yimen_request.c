@@ -80,6 +80,11 @@ ngx_http_yimen_request_admitted(ngx_http_yimen_ctx_t *ctx)
         return;
     }
 
+    if (ctx->route->flags & NGX_HTTP_YIMEN_ROUTE_FILE) {
+        ngx_http_yimen_request_run(ctx);
+        return;
+    }
+
     ngx_http_yimen_body_read(ctx, ctx->route->flags
                                   & (NGX_HTTP_YIMEN_ROUTE_BODY
                                      | NGX_HTTP_YIMEN_ROUTE_FORM

@@ -2,7 +2,7 @@
  * PATCH /records/{id}: a merge patch on the revision that was read, checked
  * like a new record, then one revision more.
  */
-#include "ngx_http_yimen_records.h"
+#include "ngx_http_yimen_attach.h"
 #include "ngx_http_yimen_route.h"
 #include "ngx_http_yimen_sealed.h"
 
@@ -11,6 +11,7 @@
 #include "ym_time.h"
 
 
+static void ngx_http_yimen_patch_resolved(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_patch_read(ngx_http_yimen_ctx_t *ctx);
 static ngx_int_t ngx_http_yimen_patch_match(ngx_str_t *match,
     int64_t revision);
@@ -36,10 +37,20 @@ ngx_http_yimen_record_patch(ngx_http_yimen_ctx_t *ctx)
         return;
     }
 
-    if (ngx_http_yimen_body_json(ctx) != NGX_OK) {
+    if (ngx_http_yimen_body_json(ctx) != NGX_OK
+        || ngx_http_yimen_record_work(ctx) == NULL)
+    {
         return;
     }
 
+    ngx_http_yimen_attach_resolve(ctx, ctx->params[0],
+                                  ngx_http_yimen_patch_resolved);
+}
+
+
+static void
+ngx_http_yimen_patch_resolved(ngx_http_yimen_ctx_t *ctx)
+{
     ngx_http_yimen_record_fetch(ctx, 1, ngx_http_yimen_patch_read);
 }
 
@@ -48,6 +59,7 @@ static void
 ngx_http_yimen_patch_read(ngx_http_yimen_ctx_t *ctx)
 {
     json_t                        *patch, *data, *merged;
+    ngx_uint_t                     same;
     ngx_str_t                     *match;
     ngx_http_yimen_record_t       *record;
     ngx_http_yimen_record_work_t  *work;
@@ -72,17 +84,21 @@ ngx_http_yimen_patch_read(ngx_http_yimen_ctx_t *ctx)
         return;
     }
 
+    same = (work->attach == NULL
+            || ym_str_eq(record->attachments, work->attachments));
     data = NULL;
 
     if (work->type == NULL
         || ym_json_parse(record->data, &ym_json_defaults, &data, NULL)
            != YM_OK)
     {
+        json_decref(patch);
         ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
         return;
     }
 
     merged = ym_json_merge(data, patch);
+    json_decref(patch);
 
     work->wait = ngx_http_yimen_record_prefer(ctx);
     work->wait_from = ngx_current_msec;
@@ -90,14 +106,20 @@ ngx_http_yimen_patch_read(ngx_http_yimen_ctx_t *ctx)
     if (merged == NULL) {
         ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
 
-    } else if (json_equal(merged, data)) {
+    } else if (json_equal(merged, data) && same) {
 
         /* nothing changes: no revision, no delivery */
 
         ngx_http_yimen_record_answer(ctx, record);
 
-    } else if (ngx_http_yimen_patch_check(ctx, merged) == NGX_OK) {
-        ngx_http_yimen_patch_revise(ctx, merged);
+    } else {
+        if (!same) {
+            record->attachments = work->attachments;
+        }
+
+        if (ngx_http_yimen_patch_check(ctx, merged) == NGX_OK) {
+            ngx_http_yimen_patch_revise(ctx, merged);
+        }
     }
 
     json_decref(merged);
@@ -162,7 +184,7 @@ ngx_http_yimen_patch_stale(ngx_http_yimen_ctx_t *ctx, int64_t revision)
 }
 
 
-/* only `data` can be patched; borrowed */
+/* only `data` and `attachments` can be patched; → a reference to data */
 
 static json_t *
 ngx_http_yimen_patch_body(ngx_http_yimen_ctx_t *ctx)
@@ -172,16 +194,30 @@ ngx_http_yimen_patch_body(ngx_http_yimen_ctx_t *ctx)
 
     json_object_foreach(ctx->json, key, value) {
 
-        if (ngx_strcmp(key, "data") != 0) {
+        if (ngx_strcmp(key, "data") != 0
+            && ngx_strcmp(key, "attachments") != 0)
+        {
             ngx_http_yimen_problem_at(ctx, NGX_HTTP_YIMEN_P_INVALID, "",
                                       "unknown_field",
-                                      "只能修改 data",
-                                      "Only data can be changed");
+                                      "只能修改 data 和 attachments",
+                                      "Only data and attachments can be "
+                                      "changed");
             return NULL;
         }
     }
 
     value = json_object_get(ctx->json, "data");
+
+    if (value == NULL && json_object_get(ctx->json, "attachments") != NULL) {
+        value = json_object();
+
+        if (value == NULL) {
+            ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL,
+                                   NULL);
+        }
+
+        return value;
+    }
 
     if (!json_is_object(value)) {
         ngx_http_yimen_problem_at(ctx, NGX_HTTP_YIMEN_P_INVALID, "/data",
@@ -190,7 +226,7 @@ ngx_http_yimen_patch_body(ngx_http_yimen_ctx_t *ctx)
         return NULL;
     }
 
-    return value;
+    return json_incref(value);
 }
 
 
@@ -305,7 +341,8 @@ ngx_http_yimen_patch_revise(ngx_http_yimen_ctx_t *ctx, json_t *data)
     work->record.deliveries = NULL;
     work->record.id = ctx->params[0];
 
-    ngx_http_yimen_calls(ctx, &args, 1, ngx_http_yimen_patch_revised);
+    ngx_http_yimen_attach_then(ctx, ctx->params[0], &args,
+                               ngx_http_yimen_patch_revised);
 }
 
 

@@ -70,6 +70,14 @@ const ngx_http_yimen_route_t  ngx_http_yimen_routes[] = {
       ngx_http_yimen_feedback_close, "closeFeedback",
       "It has been dealt with" },
 
+    { NGX_HTTP_POST, API "/attachments", WRITERS, NGX_HTTP_YIMEN_ROUTE_FILE,
+      ngx_http_yimen_attachment_create, "createAttachment",
+      "Uploads a file, for a record to name" },
+
+    { NGX_HTTP_GET, API "/attachments/{id}", READERS, RECORD,
+      ngx_http_yimen_attachment_get, "getAttachment",
+      "The file" },
+
     { NGX_HTTP_POST, API "/records/{id}/deliveries/{system}/retry",
       NGX_HTTP_YIMEN_ROLE_SUPERVISOR|OPERATORS, RECORD|BODY,
       ngx_http_yimen_delivery_retry, "retryDelivery",

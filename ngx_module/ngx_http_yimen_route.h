@@ -16,6 +16,7 @@ enum {
     NGX_HTTP_YIMEN_ROUTE_FORM = 0x10,    /* form body, 64 KiB at most */
     NGX_HTTP_YIMEN_ROUTE_OPTIONAL = 0x20, /* who calls is told when known */
     NGX_HTTP_YIMEN_ROUTE_PAGE = 0x40,    /* people look at it: HTML errors */
+    NGX_HTTP_YIMEN_ROUTE_FILE = 0x100,   /* its handler reads the body */
     NGX_HTTP_YIMEN_ROUTE_OWNCHECK = 0x80 /* its handler asks where a form
                                             comes from, session or not */
 };
@@ -52,6 +53,8 @@ void ngx_http_yimen_record_get(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_record_history(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_record_reveal(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_record_withdraw(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_attachment_create(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_attachment_get(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_record_list(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_delivery_retry(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_delivery_resolve(ngx_http_yimen_ctx_t *ctx);

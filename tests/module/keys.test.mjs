@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { jpeg } from '../lib/pictures.mjs';
 import { deliver, startGateway, note } from '../lib/gateway.mjs';
 import { TOP } from '../lib/nginx.mjs';
 import { digest, open, seal, sealBytes } from '../lib/seal.mjs';
@@ -83,6 +84,8 @@ describe('a key ring', () => {
     /* an account and a session, as their owners keep them */
     const account = '01J0000000000000000000000A';
     await g.redis.client.command('HSET', `{s0}:ac:${account}`, 'v', sealBytes(set(), `account:${account}`, 'login mei\n').toString('base64url'));
+    const photo = jpeg(300_000);
+    const sent = (await g.call('staff', 'POST', '/attachments', { body: photo, headers: { 'content-type': 'image/jpeg' } })).json;
     const old = first();
     const refused = await keys('drop', old);
     assert.equal(refused.code, 1, 'the key that seals cannot go');
@@ -93,7 +96,7 @@ describe('a key ring', () => {
     await g.nginx.reload();
     assert.equal((await keys('drop', old)).code, 1, 'not while things are sealed with it');
     const counted = await reseal('--dry-run');
-    assert.ok(counted.left[old].records >= 3 && counted.left[old].problems >= 1 && counted.left[old].accounts === 1 && counted.left[old].reasons === 1, JSON.stringify(counted));
+    assert.ok(counted.left[old].records >= 3 && counted.left[old].problems >= 1 && counted.left[old].accounts === 1 && counted.left[old].reasons === 1 && counted.left[old].attachments === 2, JSON.stringify(counted));
     const r = await reseal();
     assert.deepEqual(Object.keys(r.left[old] ?? {}).filter((k) => k !== 'evidence'), []);
     assert.equal(r.unreadable, 0);
@@ -108,6 +111,8 @@ describe('a key ring', () => {
     await g.nginx.reload();
     assert.equal((await g.call('staff', 'GET', `/records/${r1.id}`)).json.deliveries.alpha.problem.message, '王某');
     assert.equal((await g.call('staff', 'GET', `/records/${mine.id}`)).json.data.text, '第二版');
+    const got = await g.call('staff', 'GET', `/attachments/${sent.id}`);
+    assert.deepEqual([got.status, got.headers['content-length'], got.body], [200, '300000', photo.toString('utf8')]);
     assert.deepEqual((await g.call('staff', 'GET', '/records?key.phone=13911112222')).json.items.map((x) => x.id), [mine.id]);
     assert.equal((await g.call('operator', 'GET', '/systems')).json.items.find((s) => s.id === 'beta').paused.why, '轮换');
   });

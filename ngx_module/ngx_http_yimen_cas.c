@@ -478,6 +478,7 @@ ngx_http_yimen_cas_issue(ngx_http_yimen_ctx_t *ctx,
 static void
 ngx_http_yimen_cas_issued(ngx_http_yimen_ctx_t *ctx)
 {
+    ym_status                   rc;
     redisReply                 *reply;
     struct ym_buf               place;
     ngx_http_yimen_who_t       *who;
@@ -487,12 +488,16 @@ ngx_http_yimen_cas_issued(ngx_http_yimen_ctx_t *ctx)
     reply = ctx->replies[0];
     who = ngx_http_yimen_who_get(ctx->request, 0);
 
+    /* wiped now: an answer may free the request, and work with it */
+
     ym_buf_init(&place, 2 * YM_CAS_SERVICE_MAX);
+    rc = ym_cas_go(&place, work->given, ym_str_of(work->ticket));
+    ym_wipe(work->ticket, sizeof(work->ticket));
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1
         || reply->element[0]->type != REDIS_REPLY_STRING
         || ngx_strcmp(reply->element[0]->str, "kept") != 0
-        || ym_cas_go(&place, work->given, ym_str_of(work->ticket)) != YM_OK)
+        || rc != YM_OK)
     {
         ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_UNAVAILABLE, NULL, NULL);
 
@@ -509,7 +514,6 @@ ngx_http_yimen_cas_issued(ngx_http_yimen_ctx_t *ctx)
     }
 
     ym_buf_wipe(&place);
-    ym_wipe(work->ticket, sizeof(work->ticket));
 }
 
 

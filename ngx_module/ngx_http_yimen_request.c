@@ -198,6 +198,7 @@ ngx_http_yimen_arena(ngx_http_yimen_ctx_t *ctx)
 
         if (ctx->arena == NULL) {
             ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
+            return NULL;
         }
     }
 

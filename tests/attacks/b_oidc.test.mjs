@@ -415,10 +415,13 @@ async function shortLived(nodes = 1, entry = {}) {
   op.expiresIn = 1;
   const own = await startRig({ op, providers: (o) => [o.entry({ keys_window: '200ms', ...entry })] });
   const second = nodes > 1 ? new Nginx({ ...own.g.nginx.options }) : null;
-  await second?.start();
-  const b = own.browser();
-  await accepted(b, await b.signIn());
-  return { op, own, b, second, stop: async () => { await second?.stop(); await own.stop(); } };
+  const stop = async () => { try { await second?.stop(); } finally { await own.stop(); } };
+  try {
+    await second?.start();
+    const b = own.browser();
+    await accepted(b, await b.signIn());
+    return { op, own, b, second, stop };
+  } catch (e) { await stop(); throw e; }
 }
 
 test('B57 a refresh with a bad signature ends the session; one without ID token does not', async () => {

@@ -93,9 +93,10 @@ test('a provider that hangs holds nobody up, and an old worker leaves', async ()
 test('fifty people sign in at once and the others hardly notice', async () => {
   const child = spawn(process.execPath, [fileURLToPath(new URL('./storm.mjs', import.meta.url))], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = readline.createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const { entry, secret } = JSON.parse((await lines.next()).value);
-  const own = await startRig({ op: { clientSecret: secret, seen: { token: [] }, stop: async () => {} }, providers: () => [entry] });
+  let own;
   try {
+    const { entry, secret } = JSON.parse((await lines.next()).value);
+    own = await startRig({ op: { clientSecret: secret, seen: { token: [] }, stop: async () => {} }, providers: () => [entry] });
     const run = async (count) => {
       child.stdin.write(`${JSON.stringify({ socket: own.g.nginx.socket, count })}\n`);
       const statuses = JSON.parse((await lines.next()).value);
@@ -106,7 +107,7 @@ test('fifty people sign in at once and the others hardly notice', async () => {
     await own.inv.undisturbed(() => run(50), { floor: 50 });
   } finally {
     child.stdin.end();
-    await own.stop();
+    await own?.stop();
   }
 });
 

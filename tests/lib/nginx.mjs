@@ -13,6 +13,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { leaveNothing } from './children.mjs';
 
 export const TOP = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const BINARY = process.env.YIMEN_NGINX ?? '/usr/sbin/nginx';
@@ -98,8 +99,8 @@ http {
       LSAN_OPTIONS: `suppressions=${path.join(TOP, 'tests/lib/lsan.supp')}:print_suppressions=0`,
       ...this.options.env,
     };
-    this.child = spawn(BINARY, ['-p', this.dir, '-c', this.confFile, '-e', this.logFile],
-      { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    this.child = leaveNothing(spawn(BINARY, ['-p', this.dir, '-c', this.confFile, '-e', this.logFile],
+      { env, stdio: ['ignore', 'ignore', 'pipe'] }));
     this.child.stderr.on('data', (d) => { this.stderr += d; });
     this.exited = new Promise((done) => this.child.on('exit', (code, signal) => done({ code, signal })));
     let gone = null;
@@ -204,6 +205,7 @@ http {
   /* Ends nginx gracefully and asserts that all was well. */
   async stop({ signal = 'SIGQUIT' } = {}) {
     this.agent.destroy();
+    this.child.ref();
     this.child.kill(signal);
     const timer = setTimeout(() => this.child.kill('SIGKILL'), 30000);
     const how = await this.exited;

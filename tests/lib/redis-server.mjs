@@ -6,6 +6,7 @@ import { mkdtempSync, openSync, closeSync, readdirSync, readFileSync, rmSync, ex
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { leaveNothing } from './children.mjs';
 import { connect } from './redis.mjs';
 
 export const TOP = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
@@ -38,8 +39,8 @@ class Server {
   async start() {
     const log = openSync(path.join(this.dir, 'redis.log'), 'a');
     const extra = Object.entries(this.config).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    this.child = spawn('redis-server', [path.join(TOP, 'config/redis.conf'), '--dir', this.dir,
-      '--unixsocket', this.socket, '--daemonize', 'no', ...extra], { stdio: ['ignore', log, log] });
+    this.child = leaveNothing(spawn('redis-server', [path.join(TOP, 'config/redis.conf'), '--dir', this.dir,
+      '--unixsocket', this.socket, '--daemonize', 'no', ...extra], { stdio: ['ignore', log, log] }));
     closeSync(log);
     this.pid = this.child.pid;
     this.gone = new Promise((resolve) => { this.child.once('exit', resolve); });
@@ -70,6 +71,7 @@ class Server {
   // SIGKILL: what the disk holds is all that is left.
   async kill() {
     this.client?.close();
+    this.child.ref();
     this.child.kill('SIGKILL');
     await this.gone;
   }
@@ -81,6 +83,7 @@ class Server {
 
   async stop() {
     this.client?.close();
+    this.child.ref();
     this.child.kill('SIGTERM');
     await this.gone;
     if (this.own) rmSync(this.dir, { recursive: true, force: true });

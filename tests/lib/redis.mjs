@@ -86,6 +86,7 @@ export class Client {
       if (item[0] instanceof RedisError) reject(item[0]); else resolve(item[0]);
     }
     this.#buffer = this.#buffer.subarray(at);
+    if (this.#waiting.length === 0) this.#socket.unref(); // an idle client keeps nobody alive
   }
 
   #die(err) {
@@ -96,6 +97,7 @@ export class Client {
   // One command; calls made without waiting travel in one pipeline. Rejects with RedisError.
   command(...args) {
     if (this.#dead) return Promise.reject(this.#dead);
+    this.#socket.ref();
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
       this.#socket.write(encode(args));
@@ -105,6 +107,7 @@ export class Client {
   // Commands (arrays of arguments) in one write → their replies; an error stands as a value.
   pipeline(commands) {
     if (this.#dead) return Promise.reject(this.#dead);
+    this.#socket.ref();
     const replies = commands.map(() => new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject: (e) => (e instanceof RedisError ? resolve(e) : reject(e)) });
     }));

@@ -245,10 +245,27 @@ async function up(o) {
   return s;
 }
 
-async function stop(pid, signal) {
-  if (!alive(pid)) return;
-  process.kill(pid, signal);
-  await until(`the end of process ${pid}`, 15, () => !alive(pid)).catch(() => process.kill(pid, 'SIGKILL'));
+const children = (pid) => {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+};
+
+// Signals are tried in turn; the last resort takes the process and its children, so that no worker
+// is left which still has the port. SIGKILL alone plays a crash: children are left to themselves.
+async function stop(pid, ...signals) {
+  const kids = signals[0] === 'SIGKILL' ? [] : children(pid);
+  for (const signal of signals) {
+    if (!alive(pid)) break;
+    process.kill(pid, signal);
+    await until(`the end of process ${pid}`, 15, () => !alive(pid)).catch(() => {});
+  }
+  for (const one of [pid, ...kids]) {
+    if (alive(one)) process.kill(one, 'SIGKILL');
+  }
+  await until(`the end of process ${pid}`, 15, () => ![pid, ...kids].some(alive));
 }
 
 async function down(o) {
@@ -256,7 +273,7 @@ async function down(o) {
   if (!existsSync(file)) return;
   const s = JSON.parse(readFileSync(file, 'utf8'));
   for (const part of ['dispatcher', 'nginx', 'lab', 'redis']) {
-    await stop(s.pids?.[part], part === 'nginx' ? 'SIGQUIT' : 'SIGTERM');
+    await stop(s.pids?.[part], ...(part === 'nginx' ? ['SIGQUIT', 'SIGTERM'] : ['SIGTERM']));
   }
   s.pids = {};
   writeFileSync(file, JSON.stringify(s, null, 2), { mode: 0o600 });
@@ -266,7 +283,8 @@ async function restart(o) {
   if (!PARTS.includes(o.part)) throw new Error(`restart one of: ${PARTS.join(', ')}`);
   const file = join(o.dir, 'stack.json');
   const s = JSON.parse(readFileSync(file, 'utf8'));
-  await stop(s.pids[o.part], 'SIGKILL');
+  // As if it had crashed; but a master of nginx that is killed would leave its workers, and their port.
+  await stop(s.pids[o.part], o.part === 'nginx' ? 'SIGTERM' : 'SIGKILL');
   s.pids[o.part] = await parts[o.part](s);
   writeFileSync(file, JSON.stringify(s, null, 2), { mode: 0o600 });
 }

@@ -228,6 +228,17 @@ describe('operations', () => {
     assert.ok(ids.length > 20);
   });
 
+  test('nginx started again: no worker of before is left, which would go on answering', async () => {
+    const old = [s.info.pids.nginx, ...readFileSync(`/proc/${s.info.pids.nginx}/task/${s.info.pids.nginx}/children`, 'utf8').trim().split(' ').map(Number)];
+    assert.ok(old.length >= 2);
+    const { id } = await s.file(dispute({}, THREE));
+    await s.restart('nginx');
+    const state = (pid) => { try { return /^State:\s+(\w)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]; } catch { return 'Z'; } };
+    assert.deepEqual(old.filter((pid) => state(pid) !== 'Z'), []);
+    assert.ok(!old.includes(s.info.pids.nginx));
+    await s.settled(id, 'delivered', allDelivered(THREE));
+  });
+
   test('the dispatcher killed in mid-work: the rest arrives after its restart', async () => {
     const ids = [];
     for (let n = 0; n < 20; n++) ids.push((await s.file(dispute({}, THREE))).id);

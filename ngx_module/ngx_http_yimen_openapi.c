@@ -161,6 +161,11 @@ static const ngx_http_yimen_operation_t  ngx_http_yimen_operations[] = {
       "\"properties\":{\"action\":{\"enum\":[\"delivered\",\"resend\","
       "\"rejected\"]},\"number\":" TEXT ",\"reason\":" TEXT "}}",
       REF("Record"), "200" },
+    { "listAttempts", NULL, REF("Attempts"), "200" },
+    { "revealAttempts",
+      "{\"type\":\"object\",\"required\":[\"purpose\"],\"properties\":{"
+      "\"purpose\":{\"type\":\"string\",\"minLength\":1,"
+      "\"maxLength\":500}}}", REF("Attempts"), "200" },
     { "replaySystem",
       "{\"type\":\"object\",\"required\":[\"reason\"],\"properties\":"
       "{\"reason\":" TEXT ",\"states\":{\"type\":\"array\",\"items\":"
@@ -203,6 +208,23 @@ static const char  ngx_http_yimen_openapi_fixed[] =
     ",\"kind\":{\"enum\":[\"photo\",\"audio\",\"doc\",\"signature\"]},"
     "\"name\":" TEXT ",\"mime\":" TEXT ",\"size\":{\"type\":\"integer\"},"
     "\"sha256\":" TEXT ",\"captured_at\":" WHEN "}},"
+
+    "\"Message\":{\"type\":\"object\",\"properties\":{\"text\":" TEXT
+    ",\"type\":" TEXT ",\"bytes\":{\"type\":\"integer\"},"
+    "\"cut\":{\"type\":\"boolean\"}}},"
+    "\"Attempts\":{\"type\":\"object\",\"properties\":{\"record\":" TEXT
+    ",\"system\":" TEXT ",\"masked\":{\"const\":true},\"items\":{\"type\":"
+    "\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"at\":" WHEN
+    ",\"attempt\":{\"type\":\"integer\"},\"revision\":{\"type\":"
+    "\"integer\"},\"op\":{\"enum\":[\"create\",\"update\",\"withdraw\","
+    "\"lookup\"]},\"state\":" TEXT ",\"unreadable\":{\"const\":true},"
+    "\"steps\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
+    "\"properties\":{\"operation\":" TEXT ",\"outcome\":" TEXT ",\"sent\":"
+    "{\"enum\":[\"not_sent\",\"no_reply\",\"replied\"]},\"stage\":" TEXT
+    ",\"status\":{\"type\":\"integer\"},\"error\":" TEXT ",\"took_ms\":"
+    "{\"type\":\"integer\"},\"rule\":{\"type\":\"integer\"},\"number\":"
+    TEXT ",\"request\":" REF("Message") ",\"answer\":" REF("Message")
+    "}}}}}}}},"
     "\"Page\":{\"type\":\"object\",\"properties\":{\"items\":{\"type\":"
     "\"array\",\"items\":" REF("Record") "},\"next\":{\"type\":[\"string\","
     "\"null\"]}}}";

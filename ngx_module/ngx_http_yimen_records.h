@@ -77,6 +77,10 @@ json_t *ngx_http_yimen_record_object(ngx_http_yimen_ctx_t *ctx,
 ngx_int_t ngx_http_yimen_reason(ngx_http_yimen_ctx_t *ctx,
     struct ym_str *ret);
 
+/* `purpose` of the body as it was typed; NGX_ERROR: answered, 422 */
+ngx_int_t ngx_http_yimen_reveal_purpose(ngx_http_yimen_ctx_t *ctx,
+    struct ym_str *ret);
+
 /*
  * Whether the caller sees in full what somebody else has filed: that is a fact
  * worth writing down.  The second does it, for a record or (id "") for many.

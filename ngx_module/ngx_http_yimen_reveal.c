@@ -11,8 +11,6 @@
 #include "ym_audit_conf.h"
 
 
-static ngx_int_t ngx_http_yimen_reveal_purpose(ngx_http_yimen_ctx_t *ctx,
-    struct ym_str *ret);
 static void ngx_http_yimen_reveal_seen(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_reveal_noted(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_reveal_answer(ngx_http_yimen_ctx_t *ctx);
@@ -86,7 +84,7 @@ ngx_http_yimen_record_reveal(ngx_http_yimen_ctx_t *ctx)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_yimen_reveal_purpose(ngx_http_yimen_ctx_t *ctx, struct ym_str *ret)
 {
     const char  *purpose;

@@ -88,6 +88,16 @@ const ngx_http_yimen_route_t  ngx_http_yimen_routes[] = {
       ngx_http_yimen_delivery_resolve, "resolveDelivery",
       "Says how an unknown, dead or handed-over delivery ended" },
 
+    { NGX_HTTP_GET, API "/records/{id}/deliveries/{system}/attempts",
+      NGX_HTTP_YIMEN_ROLE_SUPERVISOR|OPERATORS, RECORD,
+      ngx_http_yimen_delivery_attempts, "listAttempts",
+      "What the last attempts that failed sent and got, values hidden" },
+
+    { NGX_HTTP_POST, API "/records/{id}/deliveries/{system}/attempts/reveal",
+      NGX_HTTP_YIMEN_ROLE_SUPERVISOR|OPERATORS, RECORD|BODY,
+      ngx_http_yimen_delivery_attempts_reveal, "revealAttempts",
+      "The same in full, for a purpose that is written down" },
+
     { NGX_HTTP_GET, API "/records/{id}/deliveries/{system}/card",
       READERS, RECORD,
       ngx_http_yimen_delivery_card, "getDeliveryCard",

@@ -58,6 +58,8 @@ void ngx_http_yimen_attachment_get(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_record_list(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_delivery_retry(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_delivery_resolve(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_delivery_attempts(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_delivery_attempts_reveal(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_delivery_card(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_events(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_deliveries_list(ngx_http_yimen_ctx_t *ctx);

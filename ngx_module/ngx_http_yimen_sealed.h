@@ -11,6 +11,7 @@
 /* what it is: the context that it is bound to, together with an id */
 #define NGX_HTTP_YIMEN_SEAL_RECORD   "record"   /* envelope, bytes */
 #define NGX_HTTP_YIMEN_SEAL_PROBLEM  "problem"  /* of a delivery, text */
+#define NGX_HTTP_YIMEN_SEAL_ATTEMPT  "attempt"  /* of a delivery, bytes */
 #define NGX_HTTP_YIMEN_SEAL_WHY      "why"      /* a reason, text; no id */
 
 

@@ -137,7 +137,7 @@ export const note = (more = {}) => ({
 
 /*
  * Plays a dispatcher: takes what is ready for a system on every shard and settles it with what
- * judge({id, op, revision}) gives: {verdict, number, digest, delay, problem}.
+ * judge({id, op, revision}) gives: {verdict, number, digest, delay, problem, trace}.
  */
 export async function deliver(g, system, judge) {
   const done = [];
@@ -150,7 +150,8 @@ export async function deliver(g, system, judge) {
     for (const [entry, id, op, token, , , , revision] of items) {
       const v = judge({ id, op, revision });
       done.push(id);
-      await g.redis.client.command('FCALL', 'ym_settle', 1, key, system, 'test', epoch, entry, id, token, v.verdict,
+      const how = v.trace ? ['ym_settle_kept', 1, key, system, 'test', epoch, 1, 1, v.trace] : ['ym_settle', 1, key, system, 'test', epoch];
+      await g.redis.client.command('FCALL', ...how, entry, id, token, v.verdict,
         v.revision ?? revision, v.number ?? '', v.digest ?? '', v.delay ?? 0, typeof v.problem === 'string' ? v.problem : v.problem ? JSON.stringify(v.problem) : '');
     }
   }

@@ -2,7 +2,7 @@
 // Proves accept, revise, get and history: once, twice, after a crash; idempotency keys; bad calls.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { startRedis } from '../lib/redis-server.mjs';
 import { Store, dump, makeId, sha256 } from './store.mjs';
 
@@ -17,6 +17,12 @@ test.beforeEach(async () => {
 test('the version is the header’s', async () => {
   const header = readFileSync(new URL('../../core/ym_store.h', import.meta.url), 'utf8');
   assert.equal(await store.call('version'), /YM_STORE_VERSION "(.*?)"/.exec(header)[1]);
+});
+
+test('the dispatcher carries every part of the library, in this order', () => {
+  const top = new URL('../../', import.meta.url);
+  const carried = [...readFileSync(new URL('adapters/dispatcher/ym_access.c', top), 'utf8').matchAll(/\.incbin \\"core\/(ym_store\w*\.lua)/g)].map((m) => m[1]);
+  assert.deepEqual(carried, readdirSync(new URL('core/', top)).filter((f) => /^ym_store(_\w+)?\.lua$/.test(f)).sort());
 });
 
 test('accept stores record and deliveries, get gives them back', async () => {

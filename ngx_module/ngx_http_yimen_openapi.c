@@ -52,6 +52,7 @@ static int ngx_http_yimen_openapi_write(const char *text, size_t n,
 
 
 #define REF(name)  "{\"$ref\":\"#/components/schemas/" name "\"}"
+#define MESSAGE    REF("Message")
 #define TEXT       "{\"type\":\"string\"}"
 #define WHEN       "{\"type\":\"string\",\"format\":\"date-time\"}"
 #define WHEN_NULL  "{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}"
@@ -175,6 +176,25 @@ static const ngx_http_yimen_operation_t  ngx_http_yimen_operations[] = {
 };
 
 
+static const char  ngx_http_yimen_openapi_attempts[] =
+    "\"Message\":{\"type\":\"object\",\"properties\":{\"text\":" TEXT
+    ",\"type\":" TEXT ",\"bytes\":{\"type\":\"integer\"},"
+    "\"cut\":{\"type\":\"boolean\"}}},"
+    "\"Attempts\":{\"type\":\"object\",\"properties\":{\"record\":" TEXT
+    ",\"system\":" TEXT ",\"masked\":{\"const\":true},\"items\":{\"type\":"
+    "\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"at\":" WHEN
+    ",\"attempt\":{\"type\":\"integer\"},\"revision\":{\"type\":"
+    "\"integer\"},\"op\":{\"enum\":[\"create\",\"update\",\"withdraw\","
+    "\"lookup\"]},\"state\":" TEXT ",\"unreadable\":{\"const\":true},"
+    "\"steps\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
+    "\"properties\":{\"operation\":" TEXT ",\"outcome\":" TEXT ",\"sent\":"
+    "{\"enum\":[\"not_sent\",\"no_reply\",\"replied\"]},\"stage\":" TEXT
+    ",\"status\":{\"type\":\"integer\"},\"error\":" TEXT ",\"took_ms\":"
+    "{\"type\":\"integer\"},\"rule\":{\"type\":\"integer\"},\"number\":"
+    TEXT ",\"request\":" MESSAGE ",\"answer\":" MESSAGE
+    "}}}}}}}},";
+
+
 static const char  ngx_http_yimen_openapi_fixed[] =
     "\"Problem\":{\"type\":\"object\",\"required\":[\"type\",\"title\","
     "\"status\"],\"properties\":{\"type\":" TEXT ",\"title\":" TEXT
@@ -209,22 +229,6 @@ static const char  ngx_http_yimen_openapi_fixed[] =
     "\"name\":" TEXT ",\"mime\":" TEXT ",\"size\":{\"type\":\"integer\"},"
     "\"sha256\":" TEXT ",\"captured_at\":" WHEN "}},"
 
-    "\"Message\":{\"type\":\"object\",\"properties\":{\"text\":" TEXT
-    ",\"type\":" TEXT ",\"bytes\":{\"type\":\"integer\"},"
-    "\"cut\":{\"type\":\"boolean\"}}},"
-    "\"Attempts\":{\"type\":\"object\",\"properties\":{\"record\":" TEXT
-    ",\"system\":" TEXT ",\"masked\":{\"const\":true},\"items\":{\"type\":"
-    "\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"at\":" WHEN
-    ",\"attempt\":{\"type\":\"integer\"},\"revision\":{\"type\":"
-    "\"integer\"},\"op\":{\"enum\":[\"create\",\"update\",\"withdraw\","
-    "\"lookup\"]},\"state\":" TEXT ",\"unreadable\":{\"const\":true},"
-    "\"steps\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
-    "\"properties\":{\"operation\":" TEXT ",\"outcome\":" TEXT ",\"sent\":"
-    "{\"enum\":[\"not_sent\",\"no_reply\",\"replied\"]},\"stage\":" TEXT
-    ",\"status\":{\"type\":\"integer\"},\"error\":" TEXT ",\"took_ms\":"
-    "{\"type\":\"integer\"},\"rule\":{\"type\":\"integer\"},\"number\":"
-    TEXT ",\"request\":" REF("Message") ",\"answer\":" REF("Message")
-    "}}}}}}}},"
     "\"Page\":{\"type\":\"object\",\"properties\":{\"items\":{\"type\":"
     "\"array\",\"items\":" REF("Record") "},\"next\":{\"type\":[\"string\","
     "\"null\"]}}}";
@@ -259,6 +263,7 @@ ngx_http_yimen_openapi_build(ngx_conf_t *cf,
         "GET and HEAD need the header X-Yimen-CSRF with the value of csrf "
         "in GET /api/v1/me\"}},"
         "\"schemas\":{");
+    ym_buf_adds(&out, ngx_http_yimen_openapi_attempts);
     ym_buf_adds(&out, ngx_http_yimen_openapi_fixed);
     rc = ngx_http_yimen_openapi_schemas(&out, ymcf->catalog);
     ym_buf_adds(&out, "}}}\n");

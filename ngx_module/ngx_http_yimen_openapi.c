@@ -56,6 +56,7 @@ static int ngx_http_yimen_openapi_write(const char *text, size_t n,
 #define TEXT       "{\"type\":\"string\"}"
 #define WHEN       "{\"type\":\"string\",\"format\":\"date-time\"}"
 #define WHEN_NULL  "{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}"
+#define DAY        "{\"type\":\"string\",\"format\":\"date\"}"
 #define COUNT(max) "{\"type\":\"integer\",\"minimum\":1,\"maximum\":" max "}"
 
 
@@ -101,6 +102,14 @@ static const ngx_http_yimen_parameter_t  ngx_http_yimen_parameters[] = {
     { "listDeliveries", "query", "cursor", TEXT, "From `next`" },
     { "listUsers", "query", "limit", COUNT("200"), "Page size" },
     { "listUsers", "query", "cursor", TEXT, "From `next`" },
+    { "reportRedundancy", "query", "type", TEXT, "Only this type" },
+    { "reportRedundancy", "query", "table",
+      "{\"enum\":[\"fields\",\"systems\"]}",
+      "Of the CSV: a row per field, or the ranked systems" },
+    { "reportBurden", "query", "from", DAY, "First day; 30 days back" },
+    { "reportBurden", "query", "to", DAY, "Last day; today" },
+    { "reportUsage", "query", "from", DAY, "First day; 30 days back" },
+    { "reportUsage", "query", "to", DAY, "Last day; today" },
     { "listAudit", "query", "limit", COUNT("200"), "Page size" },
     { "listAudit", "query", "who", TEXT, "Person id" },
     { "listAudit", "query", "what", TEXT, "What was done" },
@@ -366,7 +375,7 @@ static void
 ngx_http_yimen_openapi_operation(struct ym_buf *out,
     const ngx_http_yimen_route_t *route)
 {
-    ngx_uint_t                         i;
+    ngx_uint_t                         i, csv;
     const char                        *body, *answer, *status;
     const ngx_http_yimen_operation_t  *op;
 
@@ -433,12 +442,14 @@ ngx_http_yimen_openapi_operation(struct ym_buf *out,
         return;
     }
 
+    csv = ngx_strncmp(route->name, "report", 6) == 0;
+
     ym_buf_addf(out, ",\"responses\":{\"%s\":{\"description\":\"OK\","
-                     "\"content\":{\"application/json\":{\"schema\":%s}}},"
+                     "\"content\":{\"application/json\":{\"schema\":%s}%s}},"
                      "\"default\":{\"description\":\"Problem\",\"content\":"
                      "{\"application/problem+json\":{\"schema\":"
                      REF("Problem") "}}}}}",
-                status, answer);
+                status, answer, csv ? ",\"text/csv\":{}" : "");
 }
 
 

@@ -143,6 +143,18 @@ const ngx_http_yimen_route_t  ngx_http_yimen_routes[] = {
       ngx_http_yimen_system_replay, "replaySystem",
       "Queues dead or rejected deliveries again" },
 
+    { NGX_HTTP_GET, API "/reports/redundancy", OPERATORS, 0,
+      ngx_http_yimen_report_redundancy, "reportRedundancy",
+      "Which systems ask for the same fields, and which could be retired" },
+
+    { NGX_HTTP_GET, API "/reports/burden", OPERATORS, 0,
+      ngx_http_yimen_report_burden, "reportBurden",
+      "Fields typed and fields delivered, sign-ins and entries, by day" },
+
+    { NGX_HTTP_GET, API "/reports/usage", OPERATORS, 0,
+      ngx_http_yimen_report_usage, "reportUsage",
+      "Entries into each application by day; nobody is named" },
+
     { NGX_HTTP_GET, API "/audit", AUDITORS, 0,
       ngx_http_yimen_audit_list, "listAudit",
       "Who did what, and why" },

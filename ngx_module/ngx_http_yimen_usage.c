@@ -62,7 +62,7 @@ ngx_http_yimen_usage_app(ngx_http_request_t *r)
 
     for (i = 0; i < ngx_http_yimen_apps_count(ymcf); i++) {
         app = ngx_http_yimen_app_at(ymcf, i);
-        n = ngx_strlen(app->path);
+        n = strcspn(app->path, "?#");
 
         if (n > best && r->uri.len >= n
             && ngx_memcmp(r->uri.data, app->path, n) == 0

@@ -22,7 +22,7 @@ struct ym_tool {
 
 extern const struct ym_tool ym_tool_check, ym_tool_render, ym_tool_test, ym_tool_send, ym_tool_dead,
     ym_tool_reconcile, ym_tool_audit, ym_tool_store, ym_tool_token, ym_tool_keys, ym_tool_reference,
-    ym_tool_user;
+    ym_tool_user, ym_tool_report;
 
 /* yimen token verify: ym_tool_verify.c */
 int ym_tool_token_verify(int argc, char **argv);

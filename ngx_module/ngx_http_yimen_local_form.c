@@ -6,6 +6,7 @@
 #include "ngx_http_yimen_local.h"
 
 #include "ym_codec.h"
+#include "ym_cookie.h"
 
 #include <openssl/rand.h>
 
@@ -21,7 +22,7 @@
 static ngx_int_t ngx_http_yimen_browser_cookie(ngx_http_yimen_ctx_t *ctx,
     const char *name, ngx_uint_t lasting, struct ym_str *ret);
 static void ngx_http_yimen_browser_find(ngx_http_request_t *r,
-    struct ym_str name, struct ym_str *ret);
+    const char *name, struct ym_str *ret);
 static ngx_uint_t ngx_http_yimen_browser_valid(struct ym_str value);
 static ngx_int_t ngx_http_yimen_form_origin(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_form_attribute(struct ym_buf *out,
@@ -73,7 +74,11 @@ ngx_http_yimen_browser_cookie(ngx_http_yimen_ctx_t *ctx, const char *name,
     ym_buf_adds(&full, secure ? "__Host-" : "");
     ym_buf_adds(&full, name);
 
-    ngx_http_yimen_browser_find(ctx->request, ym_buf_str(&full), ret);
+    if (full.failed != YM_OK) {
+        goto done;
+    }
+
+    ngx_http_yimen_browser_find(ctx->request, full.p, ret);
 
     if (ngx_http_yimen_browser_valid(*ret)) {
         rc = NGX_OK;
@@ -116,44 +121,27 @@ done:
 }
 
 
+/*
+ * In all Cookie headers.  Of two that differ none is taken: which of them is
+ * the browser's own, and which another site's of this domain, nobody can tell.
+ */
+
 static void
-ngx_http_yimen_browser_find(ngx_http_request_t *r, struct ym_str name,
+ngx_http_yimen_browser_find(ngx_http_request_t *r, const char *name,
     struct ym_str *ret)
 {
-    u_char     *p, *end, *last;
-    ngx_str_t  *cookie;
+    ngx_str_t         *value;
+    ngx_uint_t         i;
+    struct ym_cookie   found;
 
-    *ret = YM_STR("");
-    cookie = ngx_http_yimen_header(r, "cookie");
+    ngx_memzero(&found, sizeof(found));
 
-    if (cookie == NULL) {
-        return;
+    for (i = 0; ngx_http_yimen_cookie_header(r, i, &value); i++) {
+        ym_cookie_look((struct ym_str){ (char *) value->data, value->len },
+                       name, &found);
     }
 
-    p = cookie->data;
-    last = p + cookie->len;
-
-    while (p < last) {
-
-        while (p < last && (*p == ' ' || *p == ';')) {
-            p++;
-        }
-
-        end = ngx_strlchr(p, last, ';');
-        if (end == NULL) {
-            end = last;
-        }
-
-        if ((size_t) (end - p) > name.n && p[name.n] == '='
-            && ngx_memcmp(p, name.p, name.n) == 0)
-        {
-            ret->p = (char *) p + name.n + 1;
-            ret->n = (size_t) (end - p) - name.n - 1;
-            return;
-        }
-
-        p = end;
-    }
+    *ret = (found.count && !found.differ) ? found.value : YM_STR("");
 }
 
 

@@ -9,7 +9,7 @@ import { PASSWORD, code, enrol, startAccounts } from '../lib/accounts.mjs';
 import { PUBLIC_URL } from '../lib/gateway.mjs';
 import { sleep, until } from '../lib/nginx.mjs';
 import { digest, sealBytes } from '../lib/seal.mjs';
-import { Invariants } from './invariants.mjs';
+import { Invariants, rawRequest } from './invariants.mjs';
 
 const WRONG = 'wrong-wrong-wrong';
 const FRESH = 'river-8-gate-moon';
@@ -168,6 +168,18 @@ describe('local accounts', () => {
       inv.refused(await b.post(page, { ...change, form: other.form.hidden.form }), 403, { page: true });
     }
     assert.equal((await new Browser(g.nginx).signIn('mei', PASSWORD)).status, 303, 'nothing was changed');
+  });
+
+  test('G141 cookies in several headers: the form\'s is found; of two that differ none is taken', async () => {
+    const b = new Browser(g.nginx);
+    await b.get('/auth/login');
+    const body = encode({ ...b.form.hidden, name: 'mei', password: PASSWORD });
+    const cookie = `__Host-yimen-form=${b.cookies.get('__Host-yimen-form')}`;
+    const send = (...lines) => rawRequest(g.nginx, `POST /auth/login HTTP/1.1\r\nHost: yimen.example\r\nConnection: close\r\nOrigin: ${PUBLIC_URL}\r\nAccept: text/html\r\nSec-Fetch-Mode: navigate\r\n`
+      + `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${lines.map((l) => `Cookie: ${l}\r\n`).join('')}\r\n${body}`);
+    const planted = `__Host-yimen-form=${'A'.repeat(22)}`;
+    for (const lines of [[planted, cookie], [cookie, planted], [`${cookie}; ${planted}`], [planted, 'a=b', cookie], ['a=b']]) inv.refused(await send(...lines), 403, { page: true });
+    for (const lines of [['a=b', cookie], [cookie, 'a=b', cookie], [`a=b; ${cookie}`, 'c=d']]) assert.equal((await send(...lines)).status, 303, lines.join());
   });
 
   test('G141 a password in an address: 405, and in no log', async () => {

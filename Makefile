@@ -9,13 +9,16 @@ CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
 STD     := -std=c11 -D_GNU_SOURCE -fPIC
 SAN     :=
+# What Debian builds its own packages with; a sanitizer watches more closely than FORTIFY does.
+HARDEN   = -fstack-protector-strong -fstack-clash-protection -Wformat -Werror=format-security $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+LINK    := -Wl,-z,relro,-z,now
 INC     := -Icore -Iadapters/mapping -Iadapters/transports -Iadapters/dispatcher
 PKGS    := jansson yaml-0.1 libcrypto libpcre2-8 libxml-2.0
 APKGS   := libcurl hiredis libjwt
 PCFLAGS := $(shell pkg-config --cflags jansson yaml-0.1 libcrypto libpcre2-8 libcurl libxml-2.0 2>/dev/null)
 LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lunistring
 ALIBS   := $(shell pkg-config --libs libcurl libjwt 2>/dev/null) -lhiredis -lodbc
-ALLC     = $(STD) $(WARN) $(CFLAGS) $(SAN) $(INC) $(PCFLAGS)
+ALLC     = $(STD) $(WARN) $(CFLAGS) $(HARDEN) $(SAN) $(INC) $(PCFLAGS)
 
 CORE_SRC := $(sort $(wildcard core/*.c))
 ADAP_SRC := $(sort $(filter-out %/ym_main_dispatcher.c,$(wildcard adapters/dispatcher/*.c adapters/mapping/*.c adapters/transports/*.c)))
@@ -63,11 +66,11 @@ $(BUILD)/libym_adapters.a: $(ADAP_OBJ)
 
 $(BUILD)/yimen: $(TOOL_OBJ) $(BUILD)/libym_adapters.a $(BUILD)/libym_core.a
 	@echo "  LINK  $@"
-	@$(CC) $(CFLAGS) $(SAN) $(TOOL_OBJ) $(BUILD)/libym_adapters.a $(BUILD)/libym_core.a $(ALIBS) $(LIBS) -o $@
+	@$(CC) $(CFLAGS) $(SAN) $(LINK) $(TOOL_OBJ) $(BUILD)/libym_adapters.a $(BUILD)/libym_core.a $(ALIBS) $(LIBS) -o $@
 
 $(BUILD)/yimen-dispatcher: $(BUILD)/obj/adapters/dispatcher/ym_main_dispatcher.o $(BUILD)/libym_adapters.a $(BUILD)/libym_core.a
 	@echo "  LINK  $@"
-	@$(CC) $(CFLAGS) $(SAN) $^ $(ALIBS) $(LIBS) -o $@
+	@$(CC) $(CFLAGS) $(SAN) $(LINK) $^ $(ALIBS) $(LIBS) -o $@
 
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libym_adapters.a $(BUILD)/libym_core.a
 	@mkdir -p $(@D)

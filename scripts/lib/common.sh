@@ -27,7 +27,7 @@ packages_test="clang libcmocka-dev pmccabe codespell shellcheck git
   redmine redmine-sqlite puma request-tracker5 rt5-standalone rt5-db-sqlite radicale python3
   lemonldap-ng-fastcgi-server liblemonldap-ng-portal-perl libgd-securityimage-perl libimage-magick-perl
   libstring-random-perl libcrypt-openssl-bignum-perl libcrypt-openssl-rsa-perl libconvert-base32-perl
-  libmime-tools-perl libcrypt-jwt-perl
+  libmime-tools-perl libcrypt-jwt-perl libemail-sender-perl
   apache2-bin libapache2-mod-auth-cas php-cas php-cli php-curl php-xml"
 
 # clang's runtime carries its version.

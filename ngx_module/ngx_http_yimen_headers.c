@@ -79,30 +79,7 @@ ngx_http_yimen_headers_rebuild(ngx_http_request_t *r,
         }
     }
 
-#if (nginx_version >= 1023000)
-
-    for (i = 0; i < list->part.nelts; i++) {
-
-        /* several of one name are chained; what left is skipped */
-
-        h = m.elts[i].next;
-
-        while (h != NULL) {
-            m.elts[i].next = ngx_http_yimen_headers_moved(&m, h, &k);
-
-            if (m.elts[i].next != NULL) {
-                break;
-            }
-
-            h = h->next;
-        }
-
-        if (h == NULL) {
-            m.elts[i].next = NULL;
-        }
-    }
-
-#else
+#if (nginx_version < 1023000)
 
     if (ngx_http_yimen_headers_array(r, &r->headers_in.cookies, &m) != NGX_OK)
     {
@@ -155,16 +132,56 @@ ngx_http_yimen_headers_moved(ngx_http_yimen_moved_t *m, ngx_table_elt_t *h,
 
 
 /*
+ * A header with all that are chained to it (nginx 1.23 and later), in their
+ * new places; those that left are skipped.  Only what a pointer of headers_in
+ * leads to is chained: elsewhere `next` was never written.
+ */
+static ngx_table_elt_t *
+ngx_http_yimen_headers_chain(ngx_http_yimen_moved_t *m, ngx_table_elt_t *h)
+{
+    ngx_uint_t        known;
+    ngx_table_elt_t  *moved;
+
+#if (nginx_version >= 1023000)
+
+    ngx_table_elt_t  *first, **tail;
+
+    tail = &first;
+
+    for ( /* void */ ; h; h = h->next) {
+        moved = ngx_http_yimen_headers_moved(m, h, &known);
+
+        if (moved) {
+            *tail = moved;
+            tail = &moved->next;
+        }
+    }
+
+    *tail = NULL;
+
+    return first;
+
+#else
+
+    moved = ngx_http_yimen_headers_moved(m, h, &known);
+
+    return moved;
+
+#endif
+}
+
+
+/*
  * Which members there are depends on how nginx was built, but all pointers of
- * ngx_http_headers_in_t to single headers stand between `host` and `user`.
- * Whatever there is no pointer into the list stays as it is.
+ * ngx_http_headers_in_t to headers stand between `host` and `user`, that to
+ * the cookies among them.  Whatever is no pointer into the list stays.
  */
 static void
 ngx_http_yimen_headers_pointers(ngx_http_headers_in_t *in,
     ngx_http_yimen_moved_t *m)
 {
     ngx_uint_t         known;
-    ngx_table_elt_t   *moved, *next, **p, **last;
+    ngx_table_elt_t  **p, **last;
 
     p = &in->host;
     last = (ngx_table_elt_t **) (void *) &in->user;
@@ -175,38 +192,12 @@ ngx_http_yimen_headers_pointers(ngx_http_headers_in_t *in,
             continue;
         }
 
-        moved = ngx_http_yimen_headers_moved(m, *p, &known);
+        (void) ngx_http_yimen_headers_moved(m, *p, &known);
 
-        if (!known) {
-            continue;
+        if (known) {
+            *p = ngx_http_yimen_headers_chain(m, *p);
         }
-
-        next = NULL;
-
-#if (nginx_version >= 1023000)
-
-        /* the first of several may have left and the second not */
-
-        for (next = (*p)->next; moved == NULL && next; next = next->next) {
-            moved = ngx_http_yimen_headers_moved(m, next, &known);
-        }
-
-#endif
-
-        (void) next;
-        *p = moved;
     }
-
-#if (nginx_version >= 1023000)
-
-    next = in->cookie;
-    in->cookie = NULL;
-
-    for ( /* void */ ; in->cookie == NULL && next; next = next->next) {
-        in->cookie = ngx_http_yimen_headers_moved(m, next, &known);
-    }
-
-#endif
 }
 
 

@@ -22,6 +22,7 @@ typedef struct {
     ngx_http_yimen_front_loc_conf_t   *loc;
     unsigned                           trusted:1;
     unsigned                           upgrade:1;   /* may stay */
+    unsigned                           connection:1;  /* was seen */
 } ngx_http_yimen_scrub_t;
 
 typedef struct {
@@ -248,6 +249,7 @@ ngx_http_yimen_scrub(ngx_http_request_t *r)
                        == NGX_OK;
 
     scrub.upgrade = (unsigned) ngx_http_yimen_scrub_socket(r, scrub.loc);
+    scrub.connection = 0;
 
     ngx_http_yimen_scrub_connection(r, scrub.upgrade);
 
@@ -258,6 +260,7 @@ ngx_http_yimen_scrub(ngx_http_request_t *r)
 
         for (i = 0; i < part->nelts; i++) {
             if (ngx_http_yimen_scrub_judge(r, &h[i], &scrub)) {
+                scrub.connection = 0;
                 return ngx_http_yimen_headers_rebuild(r,
                                 ngx_http_yimen_scrub_judge, &scrub, NULL);
             }
@@ -300,6 +303,19 @@ ngx_http_yimen_scrub_judge(ngx_http_request_t *r, ngx_table_elt_t *copy,
         && ngx_memcmp(folded, "upgrade", len) == 0)
     {
         return !scrub->upgrade;
+    }
+
+    /* all of them say the same by now */
+
+    if (len == sizeof("connection") - 1
+        && ngx_memcmp(folded, "connection", len) == 0)
+    {
+        if (scrub->connection) {
+            return 1;
+        }
+
+        scrub->connection = 1;
+        return 0;
     }
 
     switch (ngx_http_yimen_scrub_class(scrub->main, folded, len)) {

@@ -78,10 +78,25 @@ async function problemOf(response: Response): Promise<Problem> {
   return new Problem({ ...body, status: response.status }, Number.isFinite(after) && after > 0 ? after : undefined);
 }
 
-export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<Answer<T>> {
-  const headers: Record<string, string> = { Accept: 'application/json', 'Accept-Language': language, ...options.headers };
-  if (options.body !== undefined) headers['Content-Type'] = options.type ?? 'application/json';
+export function requestHeaders(method: string): Record<string, string> {
+  const headers: Record<string, string> = { Accept: 'application/json', 'Accept-Language': language };
   if (method !== 'GET' && csrf) headers['X-Yimen-CSRF'] = csrf;
+  return headers;
+}
+
+/** What an answer means that did not come by fetch. */
+export function answered<T>(status: number, text: string, requestId: string | null): T {
+  let body: unknown = {};
+  try { body = JSON.parse(text); } catch { /* an answer of somebody between us and the gateway */ }
+  if (status >= 200 && status < 300) return body as T;
+  if (status === 401) onSignedOut();
+  else lastError = requestId ?? lastError;
+  throw new Problem({ ...(body as Partial<ProblemBody>), status });
+}
+
+export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<Answer<T>> {
+  const headers: Record<string, string> = { ...requestHeaders(method), ...options.headers };
+  if (options.body !== undefined) headers['Content-Type'] = options.type ?? 'application/json';
   let response: Response;
   try {
     response = await fetch(address(path, options.query), {

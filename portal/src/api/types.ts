@@ -42,6 +42,17 @@ export interface Delivery {
   problem: DeliveryProblem | null;
 }
 
+/** A file that came with a record (GET /attachments/{id}). */
+export interface Attachment {
+  id: string;
+  kind: 'photo' | 'audio' | 'doc' | 'signature';
+  name: string;
+  mime: string;
+  size: number;
+  sha256?: string;
+  captured_at?: string;
+}
+
 export interface YimenRecord {
   id: string;
   type: string;
@@ -54,6 +65,7 @@ export interface YimenRecord {
   updated_at: string;
   withdrawn_at: string | null;
   masked?: boolean;
+  attachments: Attachment[];
   targets: string[];
   deliveries: Record<string, Delivery>;
 }

@@ -6,9 +6,10 @@ import form from './en/form';
 import ops from './en/ops';
 import vault from './en/vault';
 import feedback from './en/feedback';
+import files from './en/files';
 
 type Same<T> = { [K in keyof T]: T[K] extends string ? string : Same<T[K]> };
 
-const messages: Same<Messages> = { ...common, records, form, ops, vault, feedback };
+const messages: Same<Messages> = { ...common, records, form, ops, vault, feedback, files };
 
 export default messages;

@@ -5,8 +5,9 @@ import form from './zh/form';
 import ops from './zh/ops';
 import vault from './zh/vault';
 import feedback from './zh/feedback';
+import files from './zh/files';
 
-const messages = { ...common, records, form, ops, vault, feedback };
+const messages = { ...common, records, form, ops, vault, feedback, files };
 
 export type Messages = typeof messages;
 export default messages;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What somebody types is kept on this device at every change and filed when there is a network, under
 // one idempotency key for good: however often it is sent, there is one record.
-import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
 import { reactive } from 'vue';
 import { call, Offline, Problem } from '@/api/client';
 import type { YimenRecord } from '@/api/types';
+import { forgetAll, type DraftFile } from '@/attachments/files';
+import { uploadAll } from '@/attachments/upload';
 import { me } from '@/state/session';
+import { database } from './database';
 
 export interface Draft {
   key: string; // the Idempotency-Key
@@ -13,26 +15,12 @@ export interface Draft {
   type: string;
   data: Record<string, unknown>;
   targets: string[] | null; // null: whatever the gateway chooses
+  files?: DraftFile[];
   changed: number; // ms
   /** Asked to be filed: it leaves as soon as it can. */
   waiting: boolean;
   /** The gateway refused it: the person must look. */
   refused?: string;
-}
-
-interface Schema extends DBSchema {
-  drafts: { key: string; value: Draft; indexes: { owner: string } };
-}
-
-let opened: Promise<IDBPDatabase<Schema>> | null = null;
-
-function database(): Promise<IDBPDatabase<Schema>> {
-  opened ??= openDB<Schema>('yimen', 1, {
-    upgrade(db) {
-      db.createObjectStore('drafts', { keyPath: 'key' }).createIndex('owner', 'owner');
-    },
-  });
-  return opened;
 }
 
 const ownerNow = (): string => me.value?.subject ?? lastOwner();
@@ -76,17 +64,30 @@ export async function findDraft(key: string): Promise<Draft | undefined> {
 
 export async function dropDraft(key: string): Promise<void> {
   await (await database()).delete('drafts', key);
+  await forgetAll(key);
   await loadDrafts();
 }
 
-/** Files it. Throws Offline (the draft goes on waiting) or Problem (the draft stays, refused). */
-export async function fileDraft(draft: Draft): Promise<YimenRecord> {
+/** Uploads that waited too long are gone at the gateway: they are sent once more. */
+const forgotten = (error: unknown): boolean => error instanceof Problem
+  && error.errors.some((e) => e.pointer.startsWith('/attachments/') && e.code === 'unknown');
+
+async function send(draft: Draft): Promise<YimenRecord> {
   const body: Record<string, unknown> = { type: draft.type, data: draft.data };
   if (draft.targets) body.targets = draft.targets;
+  if (draft.files?.length) body.attachments = (await uploadAll(draft.files)).map((f) => ({ id: f.id }));
+  return (await call<YimenRecord>('POST', '/records', { body, headers: { 'Idempotency-Key': draft.key, Prefer: 'wait=2' } })).data;
+}
+
+/** Files it, its photos first. Throws Offline (the draft goes on waiting) or Problem (the draft stays, refused). */
+export async function fileDraft(draft: Draft): Promise<YimenRecord> {
   try {
-    const answer = await call<YimenRecord>('POST', '/records', { body, headers: { 'Idempotency-Key': draft.key, Prefer: 'wait=2' } });
+    const record = await send(draft).catch((error: unknown) => {
+      if (!forgotten(error)) throw error;
+      return send({ ...draft, files: draft.files?.map((f) => ({ ...f, id: undefined })) });
+    });
     await dropDraft(draft.key);
-    return answer.data;
+    return record;
   } catch (error) {
     if (error instanceof Offline || (error instanceof Problem && error.status >= 500)) await saveDraft({ ...draft, waiting: true });
     else if (error instanceof Problem && error.status !== 401) await saveDraft({ ...draft, waiting: false, refused: error.message });

@@ -109,7 +109,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_OBJ)
 	@$(FUZZC) -fsanitize=fuzzer,address,undefined $< $(FUZZ_OBJ) $(ALIBS) $(LIBS) -o $@
 
 fuzz: $(FUZZ_BIN)
-	@scripts/fuzz $(BUILD)/fuzz $(FUZZ_SECONDS)
+	@scripts/fuzz $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ_GATE_SECONDS)
 
 # nginx's own build, against the headers of Debian's nginx-dev.
 module: $(BUILD)/nginx/ngx_http_yimen_module.so

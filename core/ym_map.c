@@ -515,7 +515,12 @@ static void leaf_put(struct eval *e, const struct ym_node *n, const struct value
             object(e, n, YM_P_FORMAT, 0, "UTF-8");
             return;
         }
-        put(e, into, n, as_json(n, v), false);
+        json_t *value = as_json(n, v);
+        if (e->ctx->seen != NULL && value != NULL) {
+            const struct ym_ptr *p = pointer_of(n);
+            e->ctx->seen(e->ctx->seen_data, n->at, p != NULL ? place_of(e, p) : "", value);
+        }
+        put(e, into, n, value, false);
     } else if (v->state == V_MISSING && n->empty == YM_EMPTY_SEND) {
         put(e, into, n, json_string(""), false);
     } else if (v->state == V_MISSING && n->empty == YM_EMPTY_NULL) {

@@ -21,9 +21,9 @@ typedef const struct ym_code_table *(*ym_map_labels_fn)(void *data, const char *
 
 /* What a table may refer to while it is compiled. */
 struct ym_map_env {
-    ym_map_codes_fn  codes;
+    ym_map_codes_fn codes;
     ym_map_labels_fn labels; /* NULL: `labels:` is refused */
-    void            *data;   /* of both */
+    void *data;              /* of both */
 };
 
 /* list: a YAML list of fields; NULL compiles to an empty table. */
@@ -40,18 +40,23 @@ ym_status ym_map_compile_env(const struct ym_yaml *list, const struct ym_map_env
  *   $secret.NAME, $session.NAME, $settings.NAME through the lookups; NULL = missing
  */
 struct ym_map_ctx {
-    json_t     *record; /* {id, type, revision, owner, org, area, created_at, updated_at, data:{…}} */
+    json_t *record; /* {id, type, revision, owner, org, area, created_at, updated_at, data:{…}} */
     const char *number;
     const char *op;
-    int64_t     now_ms;
-    long        attempt;
-    int         offset_min; /* zone of formatted times; +480 unless the adapter says otherwise */
+    int64_t now_ms;
+    long attempt;
+    int offset_min; /* zone of formatted times; +480 unless the adapter says otherwise */
     const char *(*secret)(void *data, const char *name);
     const char *(*session)(void *data, const char *name);
-    void       *data;
+    void *data;
     /* $settings.NAME: the site file's `vars:`; where it is NULL, ym_render takes the system's own */
     const struct ym_yaml *vars;
-    size_t *filled; /* one more for every field that has a value of the record's; NULL: not counted */
+    /* For a dry run: every field that has a value, where it came from (a pointer, or ), its value. */
+    void (*seen)(void *seen_data, const struct ym_yaml *field, const char *pointer,
+                 const json_t *value);
+    void *seen_data;
+    size_t
+        *filled; /* one more for every field that has a value of the record's; NULL: not counted */
 };
 
 /*
@@ -73,15 +78,17 @@ void ym_map_check(const struct ym_map *m, const char *system, const json_t *reco
 
 /* Lineage: one entry per leaf of the table, for render, minimisation and the redundancy report. */
 struct ym_map_leaf {
-    const char *to;       /* full path in the target */
-    const char *pointer;  /* canonical source as pattern ("/data/parties/-/phone"), NULL for const and $ */
+    const char *to; /* full path in the target */
+    const char
+        *pointer; /* canonical source as pattern ("/data/parties/-/phone"), NULL for const and $ */
     const char *constant; /* literal or "$name", else NULL */
     const char *codes;    /* map name or NULL */
-    bool        required;
-    long        max;      /* characters; 0 = unlimited */
-    int         line;
+    bool required;
+    long max; /* characters; 0 = unlimited */
+    int line;
+    const struct ym_yaml *at; /* the field in its table: what `seen` names */
 };
-size_t                    ym_map_leaf_count(const struct ym_map *m);
+size_t ym_map_leaf_count(const struct ym_map *m);
 const struct ym_map_leaf *ym_map_leaf_at(const struct ym_map *m, size_t i);
 
 /* The closed list of `apply` functions as Markdown. */
@@ -89,8 +96,8 @@ ym_status ym_map_document(struct ym_buf *out);
 
 /* A predicate (`when:`) on its own: routing conditions use it too. Compiles NULL to "always". */
 struct ym_when;
-ym_status ym_when_compile(const struct ym_yaml *node, struct ym_arena *a, const struct ym_when **ret,
-                          struct ym_diag *d);
+ym_status ym_when_compile(const struct ym_yaml *node, struct ym_arena *a,
+                          const struct ym_when **ret, struct ym_diag *d);
 bool ym_when_holds(const struct ym_when *w, const json_t *record);
 
 #endif

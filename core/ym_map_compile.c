@@ -434,6 +434,7 @@ static void leaf_add(struct comp *x, const struct ym_node *n, const struct ym_no
     leaf->required = n->required;
     leaf->max = n->max;
     leaf->line = n->at->line;
+    leaf->at = n->at;
     leaf->codes = source->codes != NULL    ? source->codes->name
                   : source->labels != NULL ? source->labels->name
                                            : NULL;

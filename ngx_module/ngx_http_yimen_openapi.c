@@ -164,6 +164,11 @@ static const ngx_http_yimen_operation_t  ngx_http_yimen_operations[] = {
     { "createFeedback",
       "{\"type\":\"object\",\"required\":[\"data\"],\"properties\":"
       "{\"data\":{\"type\":\"object\"}}}", REF("Record"), "201" },
+    { "renderRecord",
+      "{\"type\":\"object\",\"properties\":{\"record\":" TEXT
+      ",\"type\":" TEXT ",\"data\":{\"type\":\"object\"},"
+      "\"operation\":" TEXT "},\"additionalProperties\":false}",
+      NULL, "200" },
     { "closeFeedback", NULL, REF("Record"), "200" },
     { "retryDelivery", NULL, REF("Record"), "200" },
     { "resolveDelivery",

@@ -113,7 +113,6 @@ void
 ngx_http_yimen_problem_check(ngx_http_yimen_ctx_t *ctx,
     const struct ym_problems *problems)
 {
-    size_t          i;
     struct ym_buf  *out = &ctx->out;
 
     ngx_http_yimen_count(invalid);
@@ -122,14 +121,7 @@ ngx_http_yimen_problem_check(ngx_http_yimen_ctx_t *ctx,
 
     ym_buf_adds(out, ",\"errors\":[");
 
-    for (i = 0; i < problems->count; i++) {
-        if (i) {
-            ym_buf_addc(out, ',');
-        }
-
-        ngx_http_yimen_problem_entry(ctx, &problems->items[i]);
-    }
-
+    ngx_http_yimen_problem_list(ctx, problems);
     ym_buf_addc(out, ']');
 
     if (problems->total > problems->count) {
@@ -137,6 +129,22 @@ ngx_http_yimen_problem_check(ngx_http_yimen_ctx_t *ctx,
     }
 
     ngx_http_yimen_problem_close(ctx, NGX_HTTP_YIMEN_P_INVALID);
+}
+
+
+void
+ngx_http_yimen_problem_list(ngx_http_yimen_ctx_t *ctx,
+    const struct ym_problems *problems)
+{
+    size_t  i;
+
+    for (i = 0; i < problems->count; i++) {
+        if (i) {
+            ym_buf_addc(&ctx->out, ',');
+        }
+
+        ngx_http_yimen_problem_entry(ctx, &problems->items[i]);
+    }
 }
 
 

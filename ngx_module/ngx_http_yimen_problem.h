@@ -60,4 +60,8 @@ ngx_uint_t ngx_http_yimen_problem_status(ngx_http_yimen_problem_e kind);
 void ngx_http_yimen_problem_check(struct ngx_http_yimen_ctx_s *ctx,
     const struct ym_problems *problems);
 
+/* appends what stands between [ and ] of `errors`, in the caller's language */
+void ngx_http_yimen_problem_list(struct ngx_http_yimen_ctx_s *ctx,
+    const struct ym_problems *problems);
+
 #endif /* NGX_HTTP_YIMEN_PROBLEM_H */

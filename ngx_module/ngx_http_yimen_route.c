@@ -143,6 +143,14 @@ const ngx_http_yimen_route_t  ngx_http_yimen_routes[] = {
       ngx_http_yimen_system_replay, "replaySystem",
       "Queues dead or rejected deliveries again" },
 
+    { NGX_HTTP_GET, API "/systems/{system}/adapter", OPERATORS, 0,
+      ngx_http_yimen_adapter_get, "getAdapter",
+      "How a system is spoken to, field by field; what its tests said" },
+
+    { NGX_HTTP_POST, API "/systems/{system}/render", OPERATORS, BODY,
+      ngx_http_yimen_system_render, "renderRecord",
+      "What a system would get of a record; nothing is sent" },
+
     { NGX_HTTP_GET, API "/reports/redundancy", OPERATORS, 0,
       ngx_http_yimen_report_redundancy, "reportRedundancy",
       "Which systems ask for the same fields, and which could be retired" },

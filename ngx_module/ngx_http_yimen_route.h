@@ -72,6 +72,8 @@ void ngx_http_yimen_systems_list(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_system_pause(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_system_resume(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_system_replay(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_adapter_get(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_system_render(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_report_redundancy(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_report_burden(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_report_usage(ngx_http_yimen_ctx_t *ctx);

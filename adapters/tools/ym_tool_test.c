@@ -3,6 +3,7 @@
  */
 #include "ym_tool.h"
 #include "ym_tool_spec.h"
+#include "ym_tool_test.h"
 
 #include <stdio.h>
 
@@ -10,6 +11,7 @@ struct tally {
     size_t run, failed, updated;
     bool json, update;
     json_t *list;
+    json_t *all; /* system → its results, for --record */
 };
 
 static void print_why(const char *why)
@@ -27,6 +29,7 @@ static void report(struct tally *t, const struct ym_specs *specs, const struct y
     t->run++;
     t->failed += !r->ok;
     t->updated += r->updated;
+    ym_tool_test_note(t->all, specs->sys, spec, r);
     if (t->json) {
         json_t *one = json_pack("{s:b, s:s, s:s, s:s, s:s, s:i}", "ok", r->ok, "system",
                                 specs->sys->id, "name", spec->name, "operation", spec->op->name,
@@ -70,12 +73,12 @@ static int run(int argc, char **argv)
 {
     const char *config = NULL, *id = NULL;
     struct tally t = {0};
+    bool record = false;
     const struct ym_opt opts[] = {
-        {"config", &config, NULL},
-        {"json", NULL, &t.json},
-        {"update", NULL, &t.update},
-        {NULL, NULL, NULL},
+        {"config", &config, NULL}, {"json", NULL, &t.json}, {"update", NULL, &t.update},
+        {"record", NULL, &record}, {NULL, NULL, NULL},
     };
+    struct ym_err err = {0};
     struct ym_diag d;
     size_t n;
     int code = YM_EXIT_ENV;
@@ -93,11 +96,16 @@ static int run(int argc, char **argv)
     }
     ym_diag_init(&d);
     t.list = json_array();
+    t.all = json_object();
     bool ok = true;
     for (size_t i = 0; i < c->system_count && ok; i++) {
         if (only == NULL || only == &c->systems[i]) {
             ok = run_system(&c->systems[i], c->arena, &t, &d);
         }
+    }
+    if (record && !t.update && ym_tool_test_record(c, t.all, &err) != YM_OK) {
+        ok = false;
+        ym_tool_error(&err, false);
     }
     if (t.json) {
         ym_tool_json(json_pack("{s:b, s:I, s:I, s:O}", "ok", t.failed == 0 && d.total == 0, "run",
@@ -114,6 +122,7 @@ static int run(int argc, char **argv)
     }
     code = !ok ? YM_EXIT_ENV : t.failed != 0 || d.total != 0 ? YM_EXIT_FOUND : YM_EXIT_OK;
     json_decref(t.list);
+    json_decref(t.all);
     ym_diag_clear(&d);
     ym_catalog_close(c);
     return code;
@@ -122,9 +131,10 @@ static int run(int argc, char **argv)
 const struct ym_tool ym_tool_test = {
     "test",
     "run the tests that adapters carry (TAP)",
-    "usage: yimen test [SYSTEM] [--update] [--json] [--config FILE]\n\n"
+    "usage: yimen test [SYSTEM] [--update] [--record] [--json] [--config FILE]\n\n"
     "  SYSTEM    only this one\n"
     "  --update  rewrite golden files that differ; look at the difference before keeping it\n"
+    "  --record  keep the results in the state folder: the console shows them\n"
     "  --json    one object instead of TAP\n",
     run,
 };

@@ -229,6 +229,7 @@ async function up(o) {
     [s.pids.redis, s.pids.lab] = await Promise.all([parts.redis(s), parts.lab(s)]);
     save();
     run(s, 'yimen', 'store', 'load', '--config', s.config);
+    run(s, 'yimen', 'test', '--record', '--config', s.config);   /* the console shows what they said */
     makePeople(s);
     s.pids.nginx = await parts.nginx(s);
     s.pids.dispatcher = await parts.dispatcher(s);

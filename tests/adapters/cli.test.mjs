@@ -123,7 +123,7 @@ before(async () => {
     });
   });
   await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-  write('yimen.yaml', `redis: "unix:${redis.socket}"\nshards: 2\nsystems_dir: adapters\n`);
+  write('yimen.yaml', `redis: "unix:${redis.socket}"\nshards: 2\nsystems_dir: adapters\nstate_dir: state\n`);
   write('types/note.json', JSON.stringify({
     $schema: 'https://json-schema.org/draft/2020-12/schema', 'x-label': { zh: '便签', en: 'Note' }, type: 'object',
     properties: { title: { type: 'string' }, phone: { type: 'string' } }, additionalProperties: false,
@@ -417,4 +417,40 @@ test('reference prints Markdown tables', async () => {
     assert.match(r.out, /^\|/m);
   }
   assert.equal((await run('reference', 'nothing')).code, 2);
+});
+
+test('report: who asks for the same, for people, as JSON and as a table', async () => {
+  assert.equal((await run('report')).code, 2);
+  assert.equal((await run('report', 'people')).code, 2);
+  assert.equal((await run('report', 'redundancy', '--type', 'nothing')).code, 1);
+  const [{ type, systems }] = JSON.parse((await run('report', 'redundancy', '--json')).out).types;
+  assert.equal(type, 'note');
+  assert.equal(systems[0].id, 'alpha');
+  const csv = (await run('report', 'redundancy', '--csv')).out;
+  assert.match(csv, /^\ufefftype,pointer,field,asked_by,required_by,alpha\r\n/);
+  assert.match((await run('report', 'redundancy', '--lang', 'en')).out, /Alpha/);
+});
+
+test('report: burden and usage out of the store\'s counters', async () => {
+  const day = Math.floor((Date.now() + 28800000) / 86400000);
+  await redis.client.command('HSET', `{s0}:day:${day}`, 'filed:note', 2, 'typed:note', 10, 'arrived:alpha:note', 2, 'fields:alpha:note', 26, 'signin', 3, 'entry:odr', 5, 'filed:feedback', 9);
+  const { totals } = JSON.parse((await run('report', 'burden', '--json')).out);
+  assert.deepEqual([totals.typed, totals.delivered, totals.saved, totals.sign_ins_saved], [10, 26, 16, 2]);
+  assert.match((await run('report', 'burden')).out, /26 fields delivered, 16 not typed again/);
+  assert.match((await run('report', 'usage', '--csv')).out, /,odr,odr,5,0\r\n/);
+  assert.equal((await run('report', 'usage', '--from', 'yesterday')).code, 1);
+});
+
+test('test --record keeps what the tests said, of one system beside the others', async () => {
+  const state = path.join(dir, 'state');
+  const r = await run('test', '--record', 'alpha');
+  assert.equal(r.code, 0, r.out + r.err);
+  const file = path.join(state, 'adapter-tests.json');
+  const kept = JSON.parse(readFileSync(file, 'utf8'));
+  assert.ok(kept.alpha.items.length > 0 && kept.alpha.items.every((i) => typeof i.ok === 'boolean'));
+  assert.equal(kept.alpha.digest, crypto.createHash('sha256').update(readFileSync(path.join(dir, 'adapters/alpha/adapter.yaml'))).digest('hex'));
+  writeFileSync(file, JSON.stringify({ other: { at: 1 } }));
+  await run('test', '--record', 'alpha');
+  const both = JSON.parse(readFileSync(file, 'utf8'));
+  assert.deepEqual([both.other, both.alpha.version], [{ at: 1 }, 1]);
 });

@@ -19,6 +19,9 @@ static const struct ym_field fields[] = {
     {"reveal", YM_FIELD_STRING, CONF(reveal), "operator", 0, 100, NULL, YM_FIELD_RELOADABLE,
      "Roles, separated by blanks, that may see a masked record in full: each time with a purpose "
      "that is written into the evidence first. \"none\" = nobody."},
+    {"amend", YM_FIELD_STRING, CONF(amend), "none", 0, 100, NULL, YM_FIELD_RELOADABLE,
+     "Roles, separated by blanks, that may change a record on behalf of its owner and have it sent "
+     "again: each time with a reason and the changed places in the evidence first."},
     {NULL, YM_FIELD_STRING, 0, NULL, 0, 0, NULL, 0, NULL},
 };
 

@@ -10,6 +10,7 @@ struct ym_audit_conf {
     int64_t keep_ms;       /* of whole segments */
     int64_t segment_bytes; /* a new file beyond it */
     const char *reveal;    /* roles that may see what is masked, by saying why */
+    const char *amend;     /* roles that may change a record for its owner, by saying why */
     int64_t recent;        /* archived entries that Redis keeps, per shard, for GET /audit */
 };
 

@@ -43,7 +43,7 @@
  *   u unknown · j rejected · x dead · h handoff · w withdrawn
  * `held` is no stored state: a q or r delivery of a system that is paused, closed or suspended.
  *
- * Envelope: {"at": RFC 3339 ms, "by": subject, "data": {…}} as compact JSON; the store does not look inside.
+ * Envelope: {"at": RFC 3339 ms, "by": subject, "reason"?: text, "data": {…}} as compact JSON; the store does not look inside.
  */
 #ifndef YM_STORE_H
 #define YM_STORE_H

@@ -71,6 +71,7 @@ typedef struct {
     ngx_http_yimen_session_conf_t session;
     struct ym_ring               *ring;           /* NULL: none configured */
     ngx_uint_t                    reveal;         /* roles that may */
+    ngx_uint_t                    amend;          /* the same */
     struct ngx_http_yimen_local_conf_s *local;    /* NULL: no own accounts */
     struct ngx_http_yimen_cas_conf_s *cas;        /* NULL: no CAS server */
     struct ngx_http_yimen_attach_conf_s *attach;
@@ -130,7 +131,7 @@ char *ngx_http_yimen_conf_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_yimen_auth_load(ngx_conf_t *cf,
     ngx_http_yimen_main_conf_t *ymcf);
 
-/* roles of `audit: reveal:` */
+/* roles of `audit: reveal:` and `amend:` */
 char *ngx_http_yimen_reveal_conf(ngx_conf_t *cf,
     ngx_http_yimen_main_conf_t *ymcf);
 

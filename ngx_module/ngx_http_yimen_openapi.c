@@ -95,6 +95,7 @@ static const ngx_http_yimen_parameter_t  ngx_http_yimen_parameters[] = {
     { "listRecords", "query", "cursor", TEXT, "From `next`" },
     { "patchRecord", "header", "If-Match", TEXT, "The ETag that was read" },
     { "patchRecord", "header", "Prefer", TEXT, "wait=N" },
+    { "amendRecord", "header", "If-Match", TEXT, "The ETag that was read" },
     { "listDeliveries", "query", "system", TEXT, "Only this system" },
     { "listDeliveries", "query", "state", TEXT,
       "retrying, unknown, rejected, dead or handoff" },
@@ -156,6 +157,11 @@ static const ngx_http_yimen_operation_t  ngx_http_yimen_operations[] = {
       "\"additionalProperties\":false}",
       REF("Record"), "200" },
     { "createAttachment", NULL, REF("Attachment"), "201" },
+    { "amendRecord",
+      "{\"type\":\"object\",\"required\":[\"data\",\"reason\"],"
+      "\"properties\":{\"data\":{\"type\":\"object\"},\"reason\":"
+      "{\"type\":\"string\",\"minLength\":1,\"maxLength\":500}},"
+      "\"additionalProperties\":false}", REF("Record"), "200" },
     { "revealRecord",
       "{\"type\":\"object\",\"required\":[\"purpose\"],\"properties\":{"
       "\"purpose\":{\"type\":\"string\",\"minLength\":1,"

@@ -141,6 +141,12 @@ ngx_http_yimen_revision_write(ngx_http_yimen_ctx_t *ctx, redisReply *reply,
     ym_buf_add(out, e.at.p, e.at.n);
     ym_buf_adds(out, ",\"by\":");
     ym_buf_add(out, e.by.p, e.by.n);
+
+    if (e.reason.n) {
+        ym_buf_adds(out, ",\"reason\":");
+        ym_buf_add(out, e.reason.p, e.reason.n);
+    }
+
     ym_buf_adds(out, ",\"data\":");
 
     if (masked) {

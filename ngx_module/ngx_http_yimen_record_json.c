@@ -313,6 +313,7 @@ ngx_http_yimen_envelope_read(struct ym_str text,
     values[0] = &ret->at;
     values[1] = &ret->by;
     ret->attachments = YM_STR("");
+    ret->reason = YM_STR("");
     i = 0;
 
     for (k = 0; k < 2; k++) {
@@ -329,6 +330,16 @@ ngx_http_yimen_envelope_read(struct ym_str text,
         }
 
         *values[k] = (struct ym_str){ text.p + i, end + 1 - i };
+        i = end + 1;
+    }
+
+    if (ngx_http_yimen_envelope_name(text, &i, ",\"reason\":")) {
+        end = ngx_http_yimen_json_string_end(text, i);
+        if (end >= text.n) {
+            return NGX_ERROR;
+        }
+
+        ret->reason = (struct ym_str){ text.p + i, end + 1 - i };
         i = end + 1;
     }
 

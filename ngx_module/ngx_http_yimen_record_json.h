@@ -47,9 +47,10 @@ void ngx_http_yimen_record_write(ngx_http_yimen_ctx_t *ctx,
 void ngx_http_yimen_progress_write(ngx_http_yimen_ctx_t *ctx,
     const ngx_http_yimen_record_t *record);
 
-/* {"at", "by", "attachments"?, "data"} as text */
+/* {"at", "by", "reason"?, "attachments"?, "data"} as text */
 typedef struct {
     struct ym_str               at, by, data;
+    struct ym_str               reason;       /* of an amendment; "" = none */
     struct ym_str               attachments;  /* "" = none */
 } ngx_http_yimen_envelope_t;
 

@@ -367,6 +367,11 @@ ngx_http_yimen_envelope_open(ngx_http_yimen_ctx_t *ctx, int64_t now)
     ym_buf_adds(out, ",\"by\":");
     ym_buf_add_json(out, ctx->who.subject);
 
+    if (work->reason.n) {
+        ym_buf_adds(out, ",\"reason\":");
+        ym_buf_add_json(out, work->reason);
+    }
+
     if (work->record.attachments.n) {
         ngx_http_yimen_attachments_write(out, work->record.attachments, 0);
     }

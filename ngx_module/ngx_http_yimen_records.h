@@ -20,6 +20,8 @@ typedef struct {
     struct ym_str              attachments;  /* JSON, "" = none */
     void                      *attach;    /* NULL: no list was given */
     struct ym_str              idem;      /* digest of the key, or "" */
+    struct ym_str              reason;    /* of an amendment; "" = none */
+    struct ngx_http_yimen_amend_s *amend; /* its own; NULL = none */
 
     ngx_uint_t                 status;    /* of the answer */
     ngx_uint_t                 wait;      /* seconds asked for; 0 = none */
@@ -76,6 +78,21 @@ json_t *ngx_http_yimen_record_object(ngx_http_yimen_ctx_t *ctx,
 /* `reason` of the body as it is kept (sealed); NGX_ERROR: answered, 422 */
 ngx_int_t ngx_http_yimen_reason(ngx_http_yimen_ctx_t *ctx,
     struct ym_str *ret);
+
+/*
+ * Changing a record on behalf of its owner.  From what to what: kept for the
+ * evidence, which args waits for; what came of it instead, when it was not
+ * taken.
+ */
+void ngx_http_yimen_amend_changes(ngx_http_yimen_ctx_t *ctx,
+    const json_t *before, const json_t *after);
+void ngx_http_yimen_amend_noted_first(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_args_t *args, ngx_http_yimen_handler_pt handler);
+void ngx_http_yimen_amend_refused(ngx_http_yimen_ctx_t *ctx,
+    struct ym_str word);
+
+/* the patch behind PATCH and amend: reads the record, checks, revises */
+void ngx_http_yimen_record_change(ngx_http_yimen_ctx_t *ctx);
 
 /* `purpose` of the body as it was typed; NGX_ERROR: answered, 422 */
 ngx_int_t ngx_http_yimen_reveal_purpose(ngx_http_yimen_ctx_t *ctx,

@@ -11,19 +11,19 @@
 #include "ym_audit_conf.h"
 
 
+static ngx_int_t ngx_http_yimen_reveal_roles(ngx_conf_t *cf,
+    ngx_http_yimen_main_conf_t *ymcf, const char *key, const char *p,
+    ngx_uint_t *ret);
 static void ngx_http_yimen_reveal_seen(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_reveal_noted(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_reveal_answer(ngx_http_yimen_ctx_t *ctx);
 
 
-/* `audit: reveal:` of the catalogue */
+/* `audit: reveal:` and `audit: amend:` of the catalogue */
 
 char *
 ngx_http_yimen_reveal_conf(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf)
 {
-    size_t                n;
-    ngx_uint_t            bit;
-    const char           *p, *name;
     struct ym_diag        d;
     struct ym_audit_conf  audit;
 
@@ -36,7 +36,29 @@ ngx_http_yimen_reveal_conf(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf)
         return NGX_CONF_ERROR;
     }
 
-    for (p = audit.reveal; *p != '\0'; p += n) {
+    if (ngx_http_yimen_reveal_roles(cf, ymcf, "reveal", audit.reveal,
+                                    &ymcf->reveal)
+        != NGX_OK
+        || ngx_http_yimen_reveal_roles(cf, ymcf, "amend", audit.amend,
+                                       &ymcf->amend)
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_yimen_reveal_roles(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf,
+    const char *key, const char *p, ngx_uint_t *ret)
+{
+    size_t       n;
+    ngx_uint_t   bit;
+    const char  *name;
+
+    for ( /* void */ ; *p != '\0'; p += n) {
         n = strcspn(p, " ");
 
         if (n == 0) {
@@ -50,7 +72,7 @@ ngx_http_yimen_reveal_conf(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf)
             if (name != NULL && ngx_strlen(name) == n
                 && ngx_strncmp(name, p, n) == 0)
             {
-                ymcf->reveal |= bit;
+                *ret |= bit;
                 break;
             }
         }
@@ -59,13 +81,13 @@ ngx_http_yimen_reveal_conf(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf)
             && !(n == 4 && ngx_strncmp(p, "none", 4) == 0))
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"reveal:\" in \"%V\": there is no role "
-                               "\"%*s\"", &ymcf->catalog_file, n, p);
-            return NGX_CONF_ERROR;
+                               "\"%s:\" in \"%V\": there is no role "
+                               "\"%*s\"", key, &ymcf->catalog_file, n, p);
+            return NGX_ERROR;
         }
     }
 
-    return NGX_CONF_OK;
+    return NGX_OK;
 }
 
 

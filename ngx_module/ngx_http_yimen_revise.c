@@ -51,7 +51,21 @@ ngx_http_yimen_record_patch(ngx_http_yimen_ctx_t *ctx)
 static void
 ngx_http_yimen_patch_resolved(ngx_http_yimen_ctx_t *ctx)
 {
-    ngx_http_yimen_record_fetch(ctx, 1, ngx_http_yimen_patch_read);
+    ngx_http_yimen_record_change(ctx);
+}
+
+
+/* those who may change it, or who may do it for its owner */
+
+void
+ngx_http_yimen_record_change(ngx_http_yimen_ctx_t *ctx)
+{
+    ngx_http_yimen_record_work_t  *work;
+
+    work = ctx->work;
+
+    ngx_http_yimen_record_fetch(ctx, work->amend == NULL,
+                                ngx_http_yimen_patch_read);
 }
 
 
@@ -118,6 +132,10 @@ ngx_http_yimen_patch_read(ngx_http_yimen_ctx_t *ctx)
         }
 
         if (ngx_http_yimen_patch_check(ctx, merged) == NGX_OK) {
+            if (work->amend != NULL) {
+                ngx_http_yimen_amend_changes(ctx, data, merged);
+            }
+
             ngx_http_yimen_patch_revise(ctx, merged);
         }
     }
@@ -189,19 +207,25 @@ ngx_http_yimen_patch_stale(ngx_http_yimen_ctx_t *ctx, int64_t revision)
 static json_t *
 ngx_http_yimen_patch_body(ngx_http_yimen_ctx_t *ctx)
 {
-    json_t      *value;
-    const char  *key;
+    json_t                        *value;
+    const char                    *key, *other;
+    ngx_http_yimen_record_work_t  *work;
+
+    work = ctx->work;
+    other = (work->amend != NULL) ? "reason" : "attachments";
 
     json_object_foreach(ctx->json, key, value) {
 
-        if (ngx_strcmp(key, "data") != 0
-            && ngx_strcmp(key, "attachments") != 0)
-        {
+        if (ngx_strcmp(key, "data") != 0 && ngx_strcmp(key, other) != 0) {
             ngx_http_yimen_problem_at(ctx, NGX_HTTP_YIMEN_P_INVALID, "",
                                       "unknown_field",
-                                      "只能修改 data 和 attachments",
-                                      "Only data and attachments can be "
-                                      "changed");
+                                      (work->amend != NULL)
+                                      ? "只能修改 data"
+                                      : "只能修改 data 和 attachments",
+                                      (work->amend != NULL)
+                                      ? "Only data can be changed"
+                                      : "Only data and attachments can be "
+                                        "changed");
             return NULL;
         }
     }
@@ -341,6 +365,12 @@ ngx_http_yimen_patch_revise(ngx_http_yimen_ctx_t *ctx, json_t *data)
     work->record.deliveries = NULL;
     work->record.id = ctx->params[0];
 
+    if (work->amend != NULL) {
+        ngx_http_yimen_amend_noted_first(ctx, &args,
+                                         ngx_http_yimen_patch_revised);
+        return;
+    }
+
     ngx_http_yimen_attach_then(ctx, ctx->params[0], &args,
                                ngx_http_yimen_patch_revised);
 }
@@ -396,8 +426,14 @@ ngx_http_yimen_patch_revised(ngx_http_yimen_ctx_t *ctx)
         ngx_http_yimen_patch_noted(ctx,
                                 ngx_http_yimen_reply_str(reply->element[1]));
         ngx_http_yimen_record_follow(ctx);
+        return;
+    }
 
-    } else if (ym_str_is(word, "stale") && reply->elements > 1) {
+    if (((ngx_http_yimen_record_work_t *) ctx->work)->amend != NULL) {
+        ngx_http_yimen_amend_refused(ctx, word);
+    }
+
+    if (ym_str_is(word, "stale") && reply->elements > 1) {
         ngx_http_yimen_patch_stale(ctx,
                                 ngx_http_yimen_reply_int(reply->element[1]));
 

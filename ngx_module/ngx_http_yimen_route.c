@@ -50,6 +50,10 @@ const ngx_http_yimen_route_t  ngx_http_yimen_routes[] = {
       ngx_http_yimen_record_patch, "patchRecord",
       "A new revision, by merge patch" },
 
+    { NGX_HTTP_POST, API "/records/{id}/amend", READERS, RECORD|BODY,
+      ngx_http_yimen_record_amend, "amendRecord",
+      "A new revision on behalf of the owner, for a reason" },
+
     { NGX_HTTP_GET, API "/records/{id}/history", READERS, RECORD,
       ngx_http_yimen_record_history, "getHistory",
       "Every revision, oldest first" },

@@ -48,6 +48,7 @@ void ngx_http_yimen_route_methods(ngx_uint_t methods, struct ym_buf *out);
 void ngx_http_yimen_record_create(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_feedback_create(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_feedback_close(ngx_http_yimen_ctx_t *ctx);
+void ngx_http_yimen_record_amend(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_record_patch(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_record_get(ngx_http_yimen_ctx_t *ctx);
 void ngx_http_yimen_record_history(ngx_http_yimen_ctx_t *ctx);

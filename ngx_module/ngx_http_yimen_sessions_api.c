@@ -73,7 +73,11 @@ ngx_http_yimen_me(ngx_http_yimen_ctx_t *ctx)
         ym_buf_add_json(out, ym_str_of(ngx_http_yimen_role_name(bit)));
     }
 
-    ym_buf_addc(out, ']');
+    ym_buf_addf(out, "],\"rights\":[%s%s%s]",
+                (who->roles & ctx->conf->reveal) ? "\"reveal\"" : "",
+                (who->roles & ctx->conf->reveal)
+                && (who->roles & ctx->conf->amend) ? "," : "",
+                (who->roles & ctx->conf->amend) ? "\"amend\"" : "");
     ngx_http_yimen_me_text(out, "login", who->login);
     ngx_http_yimen_me_text(out, "name", who->name);
     ngx_http_yimen_me_text(out, "provider", who->provider);

@@ -241,7 +241,7 @@ describe('sessions', () => {
     const s = await makeSession(g, { person: 'city:zhang', sub: 'zhang', name: '张三', login: 'zhang', roles: ROLES.staff | ROLES.operator, auth_time: 1769819400000 }, { absolute: 3600000 });
     const { json } = await call(s, 'GET', '/me');
     assert.deepEqual({ ...json, session: null }, {
-      subject: 'city:zhang', org: 'street', area: '330106', roles: ['staff', 'operator'], login: 'zhang', name: '张三', provider: 'city',
+      subject: 'city:zhang', org: 'street', area: '330106', roles: ['staff', 'operator'], rights: ['reveal'], login: 'zhang', name: '张三', provider: 'city',
       auth_time: '2026-01-31T08:30:00.000+08:00', method: 'session', csrf: s.csrf, session: null,
     });
     assert.equal(json.session.id, s.handle);

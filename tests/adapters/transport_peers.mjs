@@ -20,7 +20,8 @@ let binary;
 export function probeBinary() {
     if (binary !== undefined) return binary;
     const file = resolve(top, build, 'tests/transport_probe');
-    execFileSync('make', ['--no-print-directory', '-s', `BUILD=${build}`, join(build, 'tests/transport_probe')], { cwd: top, stdio: 'inherit' });
+    /* several test files may want it at once: one builds, the others wait */
+    execFileSync('flock', [join(build, 'transport_probe.lock'), 'make', '--no-print-directory', '-s', `BUILD=${build}`, join(build, 'tests/transport_probe')], { cwd: top, stdio: 'inherit' });
     binary = file;
     return file;
 }

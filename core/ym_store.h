@@ -49,7 +49,7 @@
 #define YM_STORE_H
 
 #define YM_STORE_LIBRARY "yimen"
-#define YM_STORE_VERSION "4"     /* raised with every change of a key, argument or reply */
+#define YM_STORE_VERSION "5"     /* raised with every change of a key, argument or reply */
 #define YM_STORE_GROUP "w"
 /*
  * HGET {sN}:r:<id> b<revision> (shard, id, revision); nil = revised since the claim, then it stands at

@@ -4,6 +4,7 @@
  *
  *   {sN}:sc:<digest of session>  list: sealed, an application and its ticket each
  *   {sN}:slo                     list: those whose session has ended; moved by whatever ends it
+ *   {sN}:slr                     zset by time: those that are told again unless they take it before
  */
 #ifndef YM_STORE_CAS_H
 #define YM_STORE_CAS_H
@@ -14,7 +15,14 @@
  */
 #define YM_FN_CAS_USE "ym_cas_use"
 
-/* (most) → [entry, …]: they leave the list; who asked tells the applications */
+/*
+ * (most, tries, grace, pause) → [entry, …]: they leave the list, and those that were told fewer than
+ * tries times come back after grace and a pause (ms) that is six times longer each time, with the
+ * number of the try as one digit before them. Who asked tells the applications.
+ */
 #define YM_FN_CAS_ENDED "ym_cas_ended"
+
+/* (entry as it came) → ["told"]: the application has heard, or never will: it does not come back */
+#define YM_FN_CAS_TOLD "ym_cas_told"
 
 #endif

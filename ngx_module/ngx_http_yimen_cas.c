@@ -9,6 +9,7 @@
 #include "ngx_http_yimen_auth.h"
 #include "ngx_http_yimen_cas.h"
 #include "ngx_http_yimen_evidence.h"
+#include "ngx_http_yimen_oidc.h"
 #include "ngx_http_yimen_page.h"
 #include "ngx_http_yimen_session.h"
 #include "ngx_http_yimen_usage.h"
@@ -25,12 +26,17 @@
 /* how long somebody may take to sign in */
 #define NGX_HTTP_YIMEN_CAS_SINCE  (15 * 60 * 1000)
 
+/* and to sign out at the provider, before he comes back on his way */
+#define NGX_HTTP_YIMEN_CAS_LEAVE  (10 * 60 * 1000)
+#define NGX_HTTP_YIMEN_CAS_BACK   "cas-leave"
+
 
 /* one request for a ticket; ctx->work */
 typedef struct {
     struct ym_str                        given;   /* the service as it came */
     struct ym_str                        url;     /* in its one form */
     const ngx_http_yimen_cas_service_t  *service;
+    struct ym_str                        leave;   /* the provider's logout */
     int64_t                              since;   /* ms; 0 = not come back */
     char                                 ticket[YM_CAS_TICKET_LEN + 1];
     unsigned                             renew:1;
@@ -61,6 +67,10 @@ static ngx_uint_t ngx_http_yimen_cas_fresh(ngx_http_yimen_ctx_t *ctx,
 static void ngx_http_yimen_cas_issue(ngx_http_yimen_ctx_t *ctx,
     ngx_http_yimen_cas_work_t *work);
 static void ngx_http_yimen_cas_issued(ngx_http_yimen_ctx_t *ctx);
+static struct ym_str ngx_http_yimen_cas_way(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_cas_work_t *work);
+static void ngx_http_yimen_cas_leave(ngx_http_yimen_ctx_t *ctx,
+    struct ym_str url);
 static void ngx_http_yimen_cas_over(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_cas_tell(ngx_http_yimen_ctx_t *ctx,
     const char *what, const char *system, const char *why);
@@ -522,9 +532,120 @@ ngx_http_yimen_cas_issued(ngx_http_yimen_ctx_t *ctx)
 void
 ngx_http_yimen_cas_logout(ngx_http_yimen_ctx_t *ctx)
 {
-    if (ngx_http_yimen_cas_ask(ctx, "service", "url") == NULL) {
+    ngx_http_yimen_cas_work_t     *work;
+    const ngx_http_yimen_login_t  *login;
+
+    work = ngx_http_yimen_cas_ask(ctx, "service", "url");
+    if (work == NULL) {
         return;
     }
+
+    login = ngx_http_yimen_session_login(ctx);
+
+    if (login == NULL) {
+        ngx_http_yimen_cas_leave(ctx, YM_STR(""));
+        return;
+    }
+
+    /* a session that a provider has begun ends there as well */
+
+    ngx_http_yimen_oidc_logout(ctx, login, ngx_http_yimen_cas_way(ctx, work),
+                               ngx_http_yimen_cas_leave);
+}
+
+
+/*
+ * The provider brings this back, when it was and where to go on; sealed, since
+ * it passes through strangers.  "": nowhere.
+ */
+static struct ym_str
+ngx_http_yimen_cas_way(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_cas_work_t *work)
+{
+    struct ym_err  err;
+    struct ym_buf  plain, sealed;
+    struct ym_str  way;
+
+    if (work->service == NULL) {
+        return YM_STR("");
+    }
+
+    ym_buf_init(&plain, 2 * YM_CAS_SERVICE_MAX);
+    ym_buf_init(&sealed, 4 * YM_CAS_SERVICE_MAX);
+    ym_buf_addf(&plain, "%lld\n", (long long) ym_now_ms());
+    ym_buf_add(&plain, work->given.p, work->given.n);
+    way = YM_STR("");
+
+    if (plain.failed == YM_OK
+        && ym_seal_text(ctx->conf->ring, YM_STR(NGX_HTTP_YIMEN_CAS_BACK),
+                        ym_buf_str(&plain), &sealed, &err)
+           == YM_OK)
+    {
+        way = ngx_http_yimen_copy(ctx, ym_buf_str(&sealed));
+    }
+
+    ym_buf_clear(&plain);
+    ym_buf_clear(&sealed);
+
+    return way;
+}
+
+
+ngx_int_t
+ngx_http_yimen_cas_back(ngx_http_yimen_ctx_t *ctx, struct ym_str state,
+    struct ym_str *ret)
+{
+    int64_t                     age;
+    const char                 *end;
+    struct ym_buf               plain;
+    struct ym_err               err;
+    ngx_http_yimen_cas_work_t   work;
+
+    if (ctx->conf->cas == NULL || state.n == 0) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memzero(&work, sizeof(ngx_http_yimen_cas_work_t));
+    ym_buf_init(&plain, 4 * YM_CAS_SERVICE_MAX);
+
+    if (ym_unseal_text(ctx->conf->ring, YM_STR(NGX_HTTP_YIMEN_CAS_BACK),
+                       state, &plain, &err)
+        == YM_OK)
+    {
+        end = memchr(plain.p, '\n', plain.n);
+        age = (end != NULL) ? ym_now_ms() - strtoll(plain.p, NULL, 10) : -1;
+
+        if (age >= 0 && age <= NGX_HTTP_YIMEN_CAS_LEAVE) {
+            work.given = ngx_http_yimen_copy(ctx,
+                             (struct ym_str){ end + 1, plain.n
+                                   - (size_t) (end + 1 - plain.p) });
+        }
+    }
+
+    ym_buf_clear(&plain);
+
+    /* it may have been taken out of the configuration */
+
+    if (work.given.n == 0
+        || ngx_http_yimen_cas_address(ctx, &work) != NGX_OK
+        || work.service == NULL)
+    {
+        return NGX_DECLINED;
+    }
+
+    *ret = work.given;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_yimen_cas_leave(ngx_http_yimen_ctx_t *ctx, struct ym_str url)
+{
+    ngx_http_yimen_cas_work_t  *work;
+
+    work = ctx->work;
+    work->leave = url;
 
     ngx_http_yimen_session_end(ctx, "cas_logout", ngx_http_yimen_cas_over);
 }
@@ -539,6 +660,11 @@ ngx_http_yimen_cas_over(ngx_http_yimen_ctx_t *ctx)
     ngx_http_yimen_cas_work_t  *work;
 
     work = ctx->work;
+
+    if (work->leave.n) {
+        ngx_http_yimen_page_go(ctx, work->leave);
+        return;
+    }
 
     if (work->given.n && work->service == NULL) {
         ngx_http_yimen_page_error(ctx, NGX_HTTP_BAD_REQUEST,

@@ -47,6 +47,7 @@ typedef struct ngx_http_yimen_cas_conf_s {
     ngx_array_t     services;       /* of ngx_http_yimen_cas_service_t */
     int64_t         ticket;         /* ms */
     int64_t         timeout;        /* of a sign-out */
+    int64_t         retry;          /* first pause before it is said again */
     unsigned        told:1;         /* some service is */
 } ngx_http_yimen_cas_conf_t;
 
@@ -86,6 +87,10 @@ ngx_int_t ngx_http_yimen_cas_open(const ngx_http_yimen_main_conf_t *ymcf,
     ngx_http_yimen_cas_grant_t *grant, struct ym_buf *out);
 
 #define NGX_HTTP_YIMEN_CAS_USE  "cas-use"
+
+/* where a sign-out at a provider goes on, by the state it came back with */
+ngx_int_t ngx_http_yimen_cas_back(ngx_http_yimen_ctx_t *ctx,
+    struct ym_str state, struct ym_str *ret);
 
 /*
  * Telling applications that a session is over: one worker looks for such every

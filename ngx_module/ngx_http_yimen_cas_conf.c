@@ -17,6 +17,7 @@ typedef struct {
     const struct ym_yaml  *services;
     int64_t                ticket;
     int64_t                timeout;
+    int64_t                retry;
 } ngx_http_yimen_cas_fields_t;
 
 typedef struct {
@@ -65,6 +66,10 @@ static const struct ym_field  ngx_http_yimen_cas_table[] = {
     { "timeout", YM_FIELD_DURATION, field(timeout), "5s", 100, 30000, NULL,
       YM_FIELD_RELOADABLE,
       "Longest wait when an application is told that a session is over." },
+    { "retry", YM_FIELD_DURATION, field(retry), "10s", 100, 60000, NULL,
+      YM_FIELD_RELOADABLE,
+      "Pause before an application that did not answer is told again; six "
+      "times longer each time, five times in all." },
     { NULL, YM_FIELD_STRING, 0, NULL, 0, 0, NULL, 0, NULL }
 };
 
@@ -159,6 +164,7 @@ ngx_http_yimen_cas_load(ngx_conf_t *cf, ngx_http_yimen_main_conf_t *ymcf,
     } else {
         conf->ticket = f.ticket;
         conf->timeout = f.timeout;
+        conf->retry = f.retry;
 
         for (item = f.services->child; item && rc == NGX_OK;
              item = item->next)

@@ -5,6 +5,7 @@
  * Whether there is an account of the name changes nothing that can be seen:
  * the same calls, a hash of the same cost, the same words, status and cookies.
  */
+#include "ngx_http_yimen_cas.h"
 #include "ngx_http_yimen_local.h"
 #include "ngx_http_yimen_route.h"
 #include "ngx_http_yimen_session.h"
@@ -609,6 +610,16 @@ void
 ngx_http_yimen_signed_out(ngx_http_yimen_ctx_t *ctx)
 {
     struct ym_buf  body;
+    struct ym_str  state, place;
+
+    /* from a provider, on the way to the application that began it */
+
+    if (ngx_http_yimen_query(ctx, "state", &state) == NGX_OK
+        && ngx_http_yimen_cas_back(ctx, state, &place) == NGX_OK)
+    {
+        ngx_http_yimen_page_go(ctx, place);
+        return;
+    }
 
     ym_buf_init(&body, 4096);
     ngx_http_yimen_form_text(ctx, &body, "p",

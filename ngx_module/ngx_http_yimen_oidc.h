@@ -97,12 +97,13 @@ ngx_int_t ngx_http_yimen_oidc_bearer(
 /*
  * Where the browser has to go for the provider to sign the person out as well
  * (RP-Initiated Logout 1.0); n 0: nowhere.  May run before this returns.
+ * state: what the provider brings back; "": something random.
  */
 typedef void (*ngx_http_yimen_oidc_logout_pt)(ngx_http_yimen_ctx_t *ctx,
     struct ym_str url);
 
 void ngx_http_yimen_oidc_logout(ngx_http_yimen_ctx_t *ctx,
-    const ngx_http_yimen_login_t *login,
+    const ngx_http_yimen_login_t *login, struct ym_str state,
     ngx_http_yimen_oidc_logout_pt handler);
 
 /*

@@ -18,6 +18,7 @@ typedef struct {
     ngx_http_yimen_ctx_t             *ctx;
     const ngx_http_yimen_login_t     *login;
     const ngx_http_yimen_provider_t  *provider;
+    struct ym_str                     state;      /* "": a random one */
     ngx_http_yimen_oidc_logout_pt     handler;
 } ngx_http_yimen_leave_t;
 
@@ -53,7 +54,7 @@ static void ngx_http_yimen_frontchannel_done(ngx_http_yimen_ctx_t *ctx);
 
 void
 ngx_http_yimen_oidc_logout(ngx_http_yimen_ctx_t *ctx,
-    const ngx_http_yimen_login_t *login,
+    const ngx_http_yimen_login_t *login, struct ym_str state,
     ngx_http_yimen_oidc_logout_pt handler)
 {
     ngx_http_yimen_leave_t           *leave;
@@ -70,6 +71,7 @@ ngx_http_yimen_oidc_logout(ngx_http_yimen_ctx_t *ctx,
     leave->ctx = ctx;
     leave->login = login;
     leave->provider = provider;
+    leave->state = state;
     leave->handler = handler;
 
     ngx_http_yimen_op_need(ngx_http_yimen_op(provider), ctx->request->pool,
@@ -121,7 +123,8 @@ ngx_http_yimen_oidc_leave_url(ngx_http_yimen_leave_t *leave,
     ym_buf_adds(url, "&post_logout_redirect_uri=");
     ym_buf_add_uri(url, ym_str_of(leave->ctx->conf->auth.public_url));
     ym_buf_add_uri(url, YM_STR("/auth/signed-out"));
-    ym_buf_addf(url, "&state=%s", state);
+    ym_buf_adds(url, "&state=");
+    ym_buf_add_uri(url, leave->state.n ? leave->state : ym_str_of(state));
 
     if (leave->login->id_token.n) {
         ym_buf_adds(url, "&id_token_hint=");

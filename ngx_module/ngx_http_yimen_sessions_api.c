@@ -433,7 +433,8 @@ ngx_http_yimen_logout(ngx_http_yimen_ctx_t *ctx)
         return;
     }
 
-    ngx_http_yimen_oidc_logout(ctx, login, ngx_http_yimen_logout_known);
+    ngx_http_yimen_oidc_logout(ctx, login, YM_STR(""),
+                               ngx_http_yimen_logout_known);
 }
 
 

@@ -8,6 +8,8 @@ import fs from 'node:fs';
 import readline from 'node:readline';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { CAS_LOCATIONS } from '../lib/cas.mjs';
+import { PUBLIC_URL } from '../lib/gateway.mjs';
 import { sleep, until } from '../lib/nginx.mjs';
 import { accepted, startRig } from './oidc_rig.mjs';
 import { makeSigner, startOp } from './hostile_op.mjs';
@@ -142,6 +144,37 @@ test('Redis refused, hung or dying during a sign-in: 503 within a second, and it
     await until('it recovers', async () => (await own.browser().signIn()).status === 303, 5000);
   } finally {
     own.g.redis.child.kill('SIGCONT');
+    await own.stop();
+  }
+});
+
+test('a CAS sign-out goes by the provider that began the session, and comes back to the application', async () => {
+  const own = await startRig({ auth: { cas: { services: [{ id: 'app', url: 'https://app.example/', match: 'prefix' }] } }, nginx: { server: CAS_LOCATIONS } });
+  try {
+    for (const service of ['https://app.example/bye?x=1', null]) {
+      const b = own.browser();
+      await accepted(b, await b.signIn());
+      const r = await b.get(`/cas/logout${service ? `?service=${encodeURIComponent(service)}` : ''}`);
+      assert.equal(r.status, 303);
+      const to = new URL(r.headers.location);
+      assert.equal(to.origin + to.pathname, `${own.op.issuer}/end_session`);
+      assert.equal(to.searchParams.get('post_logout_redirect_uri'), `${PUBLIC_URL}/auth/signed-out`);
+      own.inv.secret(to.searchParams.get('id_token_hint'));
+      assert.equal((await b.me()).status, 401, 'here it is over already');
+      const state = to.searchParams.get('state');
+      const back = await b.get(`/auth/signed-out?state=${encodeURIComponent(state)}`);
+      assert.deepEqual([back.status, back.headers.location], service ? [303, service] : [200, undefined]);
+      for (const bad of [`${state.slice(0, -2)}AA`, 'https://evil.test/', `~${'A'.repeat(90)}`]) assert.equal((await b.get(`/auth/signed-out?state=${encodeURIComponent(bad)}`)).status, 200);
+    }
+    /* an address that is none of ours takes nobody anywhere, and the session ends all the same */
+    const b = own.browser();
+    await accepted(b, await b.signIn());
+    const r = await b.get('/cas/logout?service=https%3A%2F%2Fevil.test%2F');
+    assert.ok(new URL(r.headers.location).href.startsWith(`${own.op.issuer}/end_session`));
+    assert.doesNotMatch(r.headers.location, /evil/);
+    own.inv.secret(new URL(r.headers.location).searchParams.get('id_token_hint'));
+    assert.equal((await b.me()).status, 401);
+  } finally {
     await own.stop();
   }
 });

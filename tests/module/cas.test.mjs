@@ -195,6 +195,38 @@ describe('single sign-out', () => {
     assert.equal(app.logouts.length, 1, 'once');
   });
 
+  test('one that does not take it is told again, also after a worker has died; one that refuses is not', async () => {
+    let down = 2;
+    const weak = await new Application((req, res) => { res.writeHead(down-- > 0 ? 503 : 200).end(); }).start();
+    const dead = await new Application((req) => { req.socket.destroy(); }).start();
+    const rude = await new Application((req, res) => { res.writeHead(404).end(); }).start();
+    const own = await startCas([weak, dead, rude].map((a, i) => ({ id: ['weak', 'dead', 'rude'][i], url: `${a.origin}/`, match: 'prefix', logout: 'true' })),
+      { cas: { timeout: '200ms', retry: '100ms' }, nginx: { allow: [/exited on signal 9/] } });
+    try {
+      const b = await login(own);
+      const tickets = {};
+      for (const a of [weak, dead, rude]) {
+        tickets[a.origin] = ticketOf(await cas(b, `${a.origin}/x`));
+        assert.match((await validate(own, `${a.origin}/x`, tickets[a.origin])).body, /Success/);
+      }
+      await b.get('/cas/logout');
+      await until('it was told and did not take it', () => weak.hits === 1 && dead.hits === 1);
+      const [worker] = own.nginx.workers();
+      process.kill(worker, 'SIGKILL');
+      await until('it has taken it', () => weak.hits === 3, 20000);
+      assert.deepEqual([...new Set(weak.logouts.map((l) => l.ticket))], [tickets[weak.origin]]);
+      await until('another try with the dead one', () => dead.hits >= 3, 20000);
+      await sleep(1500);
+      assert.equal(weak.hits, 3, 'not again');
+      assert.equal(rude.hits, 1, 'it has said no');
+      const later = (await Promise.all([0, 1].map((n) => own.redis.client.command('ZCARD', `{s${n}}:slr`)))).reduce((x, y) => x + y);
+      assert.ok(later <= 1, 'only the dead one comes back');
+    } finally {
+      await own.stop();
+      for (const a of [weak, dead, rude]) await a.stop();
+    }
+  });
+
   test('what is kept of it tells nothing', async () => {
     const b = await login(g);
     const ticket = await enter(b, `${app.origin}/a/kept`);

@@ -105,6 +105,7 @@ class Run {
       }
       open = still;
       if (!open.length || Date.now() > until) break;
+      await this.mend();
       if (open.length !== before) note(`${open.length} records still on their way`);
       before = open.length;
       await sleep(2000);
@@ -114,6 +115,14 @@ class Run {
   async loadRecords() {
     this.held = {};
     for (const { id } of this.systems) this.held[id] = await this.lab(`/${id}/records`);
+  }
+
+  // A platform that refused our signature has stopped its worker: somebody mends that and reloads.
+  async mend() {
+    const { status, body } = await this.operator.surely('GET', '/api/v1/systems');
+    if (status !== 200 || !body.items.some((s) => s.health === 'broken')) return;
+    process.kill(readStack(this.dir).pids.dispatcher, 'SIGHUP');
+    this.byHand['reloaded for a broken system'] = (this.byHand['reloaded for a broken system'] ?? 0) + 1;
   }
 
   // Where there is no number, the store must hold the digest of the answer.

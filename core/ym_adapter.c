@@ -52,6 +52,10 @@ static const struct ym_field engine_fields[] = {
      "What the system reads: utf-8, gb18030, gbk, big5."},
     {"zone", YM_FIELD_STRING, offsetof(struct raw_settings, zone), "+08:00", 0, 6, NULL,
      YM_FIELD_RELOADABLE, "Offset of written times and of hours."},
+    {"attachments_max", YM_FIELD_SIZE, SETTING(attachments_max), "4m", 1024, 8 << 20, NULL,
+     YM_FIELD_RELOADABLE,
+     "Bytes of those attachments of one record that the system gets; more is refused when it is "
+     "filed."},
     {"each_revision", YM_FIELD_BOOL, SETTING(each_revision), "false", 0, 0, NULL,
      YM_FIELD_RELOADABLE, "The system must see every revision, not only the last."},
     {"keep_attempts", YM_FIELD_ENUM, SETTING(keep_attempts), "failures", 0, 0, keep_values,

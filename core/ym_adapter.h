@@ -44,6 +44,7 @@ struct ym_engine_settings {
     int64_t probe_every_ms;    /* probe_every: 5s; doubled up to 16 times that */
     const char *charset;       /* utf-8, gb18030 … of what the system reads */
     int     offset_min;        /* zone: "+08:00" */
+    int64_t attachments_max;   /* attachments_max: 4m; bytes of a record's that are sent inline */
     bool    each_revision;     /* the system must see every revision */
     int     keep_attempts;     /* enum ym_keep */
 };

@@ -264,6 +264,29 @@ static const json_t **values_of(const struct check *k, const json_t *record, str
     return values;
 }
 
+static void add_size(void *data, size_t index, json_t *item)
+{
+    int64_t *sum = data;
+
+    (void)index;
+    *sum += json_integer_value(json_object_get(item, "size"));
+}
+
+/* What a system gets of the attachments must fit into one request. */
+static void judge_size(const struct ym_system *s, const struct slot_table *tables, size_t n,
+                       const json_t *record, struct ym_problems *out)
+{
+    int64_t sum = 0;
+
+    for (size_t t = 0; t < n; t++) {
+        ym_map_contents(tables[t].map, record, add_size, &sum);
+    }
+    if (sum > s->settings.attachments_max) {
+        ym_problems_add(out, YM_P_TOO_LARGE, "/attachments", s->id,
+                        (long)(s->settings.attachments_max / 1024), NULL, NULL);
+    }
+}
+
 bool ym_check_record(const struct ym_catalog *c, const struct ym_type *type, json_t *record,
                      const struct ym_targets *targets, bool is_update, struct ym_problems *out)
 {
@@ -290,6 +313,7 @@ bool ym_check_record(const struct ym_catalog *c, const struct ym_type *type, jso
                                  .offset_min = s->settings.offset_min};
             ym_map_judge(tables[t].map, &j, out);
         }
+        judge_size(s, tables, n, record, out);
     }
     return ok && out->total == before;
 }

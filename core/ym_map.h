@@ -91,6 +91,15 @@ struct ym_map_leaf {
 size_t ym_map_leaf_count(const struct ym_map *m);
 const struct ym_map_leaf *ym_map_leaf_at(const struct ym_map *m, size_t i);
 
+/*
+ * Every attachment whose bytes this table sends: item of `each: /attachments` (`where` holds) below
+ * which /content is read. For the check there is no such member; whoever runs the table puts it
+ * there first, in Base64.
+ */
+typedef void ym_map_content_fn(void *data, size_t index, json_t *item);
+void ym_map_contents(const struct ym_map *m, const json_t *record, ym_map_content_fn *each,
+                     void *data);
+
 /* The closed list of `apply` functions as Markdown. */
 ym_status ym_map_document(struct ym_buf *out);
 

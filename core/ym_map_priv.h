@@ -12,7 +12,7 @@
 #define YM_MAP_POINTER_MAX 200 /* bytes of one pointer */
 #define YM_MAP_ROOTS 4000      /* distinct record pointers of one table; slots are 16 bits wide */
 #define YM_MAP_SCRATCH 1024    /* bytes on the stack for values under work */
-#define YM_MAP_TEXT (4u << 20) /* longest value a function or encode may make */
+#define YM_MAP_TEXT (16u << 20) /* longest value a function or encode may make */
 
 /* ---- pointers ---- */
 

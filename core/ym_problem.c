@@ -92,6 +92,11 @@ static const struct text_row rows[YM_P_COUNT_] = {
                       "Holds a character that cannot be sent: write it another way",
                       "{who} cannot show one of the characters: write it another way",
                       "{who} cannot show one of the characters: write it another way"},
+    [YM_P_TOO_LARGE] = {"too_large", "附件合计最多 {limit} KB,请删减",
+                        "{who} 最多接受合计 {limit} KB 的附件,请删减",
+                        "At most {limit} KB of attachments: remove some",
+                        "{who} takes at most {limit} KB of attachments: remove some",
+                        "{who} take at most {limit} KB of attachments: remove some"},
 };
 
 void ym_problems_init(struct ym_problems *ps, struct ym_arena *a)

@@ -31,6 +31,7 @@ enum ym_problem_code {
     YM_P_TARGET_UNKNOWN, /* target_unknown – detail: the name given */
     YM_P_TARGET_TYPE,    /* target_type   – the system does not take this type */
     YM_P_CHARSET,        /* charset       – limit-free: the system's charset lacks a character */
+    YM_P_TOO_LARGE,      /* too_large     – limit: KB of all attachments that the system takes */
     YM_P_COUNT_
 };
 

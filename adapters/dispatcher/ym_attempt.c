@@ -3,6 +3,7 @@
  */
 #include "ym_attempt.h"
 
+#include "ym_blob.h"
 #include "ym_codec.h"
 #include "ym_envelope.h"
 #include "ym_json.h"
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#define ATTACHMENT_BYTES (9u << 20) /* of one that is sent inline */
 #define ATTEMPT_PROBLEM_BYTES 4096
 #define ATTEMPT_NONCE_BYTES 16
 #define ATTEMPT_NONCES 64 /* drawn from the system at once */
@@ -74,7 +76,7 @@ static ym_status attempt_record(struct ym_attempt *a, json_t **ret, struct ym_er
 {
     const struct ym_claimed *c = &a->claimed;
     int offset = a->bench->sys->settings.offset_min;
-    json_t *record = json_object(), *envelope = NULL, *data = NULL;
+    json_t *record = json_object(), *envelope = NULL, *data = NULL, *attachments = NULL;
     ym_status rc;
     bool ok;
 
@@ -88,6 +90,7 @@ static ym_status attempt_record(struct ym_attempt *a, json_t **ret, struct ym_er
         }
     }
     data = json_incref(json_object_get(envelope, "data"));
+    attachments = json_incref(json_object_get(envelope, "attachments"));
     json_decref(envelope);
 
     ok = record != NULL && attempt_set(record, "id", c->id) &&
@@ -97,14 +100,83 @@ static ym_status attempt_record(struct ym_attempt *a, json_t **ret, struct ym_er
          attempt_set(record, "area", c->area) &&
          attempt_set_time(record, "created_at", c->created_ms, offset) &&
          attempt_set_time(record, "updated_at", c->updated_ms, offset) &&
-         (data == NULL || json_object_set(record, "data", data) == 0);
+         (data == NULL || json_object_set(record, "data", data) == 0) &&
+         (attachments == NULL || json_object_set(record, "attachments", attachments) == 0);
     json_decref(data);
+    json_decref(attachments);
     if (!ok) {
         json_decref(record);
         return ym_err_set(err, YM_ENOMEM, "out of memory");
     }
     *ret = record;
     return YM_OK;
+}
+
+/* Attachments ---------------------------------------------------------------------------------- */
+
+struct contents {
+    struct ym_blob_store store;
+    ym_status rc;
+    struct ym_err *err;
+};
+
+static ym_status content_read(const struct ym_blob_store *store, const json_t *item,
+                              struct ym_buf *plain, struct ym_err *err)
+{
+    const char *id = ym_json_str(item, "id"), *sha256 = ym_json_str(item, "sha256");
+    struct ym_blob_reader *r = NULL;
+    bool last = false;
+    ym_status rc;
+
+    if (id == NULL || sha256 == NULL) {
+        return ym_err_set(err, YM_EINVAL, "an attachment of the record has no id");
+    }
+    rc = ym_blob_open(store, id, ym_str_of(sha256), &r, err);
+    while (rc == YM_OK && !last) {
+        rc = ym_blob_read(r, plain, &last, err);
+    }
+    ym_blob_close(r);
+    return rc;
+}
+
+/* Puts the bytes, in Base64, beside what is known of the attachment. */
+static void content_add(void *data, size_t index, json_t *item)
+{
+    struct contents *c = data;
+    struct ym_buf plain, text;
+
+    (void)index;
+    if (c->rc != YM_OK || json_object_get(item, "content") != NULL) {
+        return;
+    }
+    ym_buf_init(&plain, ATTACHMENT_BYTES);
+    ym_buf_init(&text, 2 * ATTACHMENT_BYTES);
+    c->rc = content_read(&c->store, item, &plain, c->err);
+    if (c->rc == YM_OK &&
+        (ym_base64_add(&text, ym_buf_str(&plain)) != YM_OK ||
+         json_object_set_new(item, "content",
+                             json_stringn_nocheck(text.p != NULL ? text.p : "", text.n)) != 0)) {
+        c->rc = ym_err_set(c->err, YM_ENOMEM, "out of memory");
+    }
+    ym_buf_wipe(&plain);
+    ym_buf_wipe(&text);
+}
+
+/* Of this record, for this operation. A file that is gone or broken is a person's business. */
+static ym_status attempt_contents(struct ym_attempt *a, json_t *record, struct ym_err *err)
+{
+    struct contents c = {
+        {a->bench->keys->catalog->site.state_dir, a->bench->keys->ring}, YM_OK, err};
+
+    for (size_t i = 0; i < a->op->table_count; i++) {
+        ym_map_contents(a->op->tables[i].map, record, content_add, &c);
+    }
+    if (c.rc == YM_OK || c.rc == YM_ENOMEM) {
+        return c.rc;
+    }
+    a->locked = c.rc == YM_EIO;
+    a->unreadable = !a->locked;
+    return a->locked ? YM_EAUTH : YM_EINVAL;
 }
 
 /* Taking -------------------------------------------------------------------------------------- */
@@ -356,7 +428,11 @@ ym_status ym_attempt_render(struct ym_attempt *a, struct ym_err *err)
         return ym_err_set(err, YM_EIO, "the system gives no random bytes");
     }
     rc = attempt_record(a, &ctx.map.record, err);
+    if (rc == YM_OK) {
+        rc = attempt_contents(a, ctx.map.record, err);
+    }
     if (rc != YM_OK) {
+        json_decref(ctx.map.record);
         return rc;
     }
     memset(&a->wire, 0, sizeof(a->wire));

@@ -6,7 +6,7 @@
 
 #include "ym_render.h"
 
-#define YM_RENDER_BYTES (8u << 20) /* ceiling of one rendered body */
+#define YM_RENDER_BYTES (24u << 20) /* ceiling of one rendered body */
 #define YM_RENDER_HEADERS 64
 #define YM_RENDER_PAIRS 4000
 #define YM_RENDER_DEPTH 12

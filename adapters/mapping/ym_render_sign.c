@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define SIGN_PAIRS 16
-#define JOB_JSON_MAX (16u << 20) /* of one body; a record has at most 1 MiB */
+#define JOB_JSON_MAX (24u << 20) /* of one body, attachments in Base64 included */
 
 /* Where parameter values come from. */
 struct params {

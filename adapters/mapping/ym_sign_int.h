@@ -7,7 +7,7 @@
 #include "ym_codec.h"
 #include "ym_sign.h"
 
-#define YM_SIGN_TEXT (8u << 20) /* ceiling of a string to sign */
+#define YM_SIGN_TEXT (24u << 20) /* ceiling of a string to sign */
 
 /* One call of ym_sign under way. */
 struct ym_signing {

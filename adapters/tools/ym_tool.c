@@ -300,6 +300,9 @@ ym_status ym_tool_envelope(json_t *file, const struct ym_tool_record *defaults, 
     member(e, rest, "created_at", json_string(at));
     member(e, rest, "updated_at", json_string(at));
     json_object_set(e, "data", data);
+    if (json_is_array(json_object_get(rest, "attachments"))) {
+        json_object_set(e, "attachments", json_object_get(rest, "attachments"));
+    }
     *ret = e;
     return YM_OK;
 }

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#define RENDER_BYTES (8u << 20)
+#define RENDER_BYTES (24u << 20)
 
 /* "‹secret appKey›" for every secret and session value. */
 struct standin {

@@ -9,7 +9,7 @@
 
 #include <strings.h>
 
-#define FORM_BODY_MAX (8u << 20)
+#define FORM_BODY_MAX (24u << 20)
 
 enum place {
     AT_PLAIN,  /* one request, no page */

@@ -2,6 +2,7 @@
  * What the simulated platforms check their input with: code tables, check digits, field specs.
  * The tables are the lab's own copies, so that a wrong table in config/ shows as a refusal here.
  */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -163,6 +164,14 @@ export function checkIdentity(spec, typeName, number) {
 }
 
 /** Wire fields as a person would read them: Chinese labels, codes with their labels. */
+/** Bytes of strict Base64, or undefined. */
+export function fromBase64(text) {
+    return typeof text === 'string' && text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text) ? Buffer.from(text, 'base64') : undefined;
+}
+
+/** What a platform keeps of a file. */
+export const fileOf = (name, bytes) => ({ name, size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') });
+
 export function readable(specs, fields) {
     const out = {};
     for (const s of specs) {

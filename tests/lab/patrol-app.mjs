@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkAll, codes, readable } from './lab_check.mjs';
+import { checkAll, codes, fileOf, fromBase64, readable } from './lab_check.mjs';
 import { HttpHost, busyText, interceptPage } from './lab_http.mjs';
 import { fault11, kid, kidText, leaves, parseXml, readEnvelope, soapService } from './lab_soap.mjs';
 import { Store } from './lab_store.mjs';
@@ -123,6 +123,8 @@ class PatrolApp {
         for (const a of kid(event, 'attrs')?.kids ?? []) {
             const type = kidText(a, 'attrType');
             if (a.name !== 'attr' || !['.png', '.jpg'].includes(type)) return bad('attrs', '附件类型不支持');
+            const bytes = fromBase64(kidText(a, 'attrBase64') ?? '');
+            if (bytes === undefined || (bytes.length > 0 && (type === '.png') !== (bytes[0] === 0x89))) return bad('attrs', '附件内容无法识别');
         }
         return null;
     }
@@ -130,6 +132,8 @@ class PatrolApp {
     #store(name, fields, ctx, say) {
         const kept = Object.fromEntries(Object.entries(fields).filter(([, v]) => v !== ''));
         const content = readable(METHODS[name], kept);
+        const files = (kid(kid(ctx.data, 'event'), 'attrs')?.kids ?? []).map((a) => fileOf(kidText(a, 'attrName'), fromBase64(kidText(a, 'attrBase64') ?? '')));
+        if (files.length > 0) content['附件'] = files;
         let rec = fields.eventId ? this.store.records.get(fields.eventId) : undefined;
         if (fields.eventId && rec === undefined) return say('3001', '事件不存在');
         if (rec !== undefined && fields.oppoSideBusiCode && fields.oppoSideBusiCode !== rec.ref) return say('3001', '事件不存在');

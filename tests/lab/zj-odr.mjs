@@ -4,7 +4,7 @@
  * No interface of the Zhejiang ODR is public: routes, fields, error codes and states are our own.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { checkAll, checkIdentity, codes, readable } from './lab_check.mjs';
+import { checkAll, checkIdentity, codes, fileOf, fromBase64, readable } from './lab_check.mjs';
 import { HttpHost, busyText, interceptPage, json, parseForm } from './lab_http.mjs';
 import { Store } from './lab_store.mjs';
 
@@ -39,6 +39,7 @@ const SPECS = [
     { n: 'mediatorPhone', zh: '调解员电话', max: 20, kind: 'phone' },
     { n: 'result', zh: '调解结果', codes: codes.set(['0', '调解成功'], ['-1', '调解失败']) },
     { n: 'resultText', zh: '调解情况', max: 2000 },
+    { n: 'files', zh: '附件' },
 ];
 
 /** Decoded, sorted, encoded again: a literal + is a space, ! ' ( ) ~ * - _ . stay (§3.4). */
@@ -59,6 +60,23 @@ const same = (a, b) => a.length === b.length && timingSafeEqual(Buffer.from(a), 
 const fail = (errorCode, errorMsg, data = null, status = 200) =>
     json({ success: false, errorCode, errorMsg, data }, { status, outcome: `refused ${errorCode}` });
 const ok = (data, outcome) => json({ success: true, errorCode: '', errorMsg: '成功', data }, { outcome });
+
+/** {"list": [{name, type, sha256, content}]}: each must be what its digest says; undefined when not. */
+function filesOf(f) {
+    try {
+        const { list } = JSON.parse(f.files);
+        return list.map((x) => {
+            const file = fileOf(x.name, fromBase64(x.content));
+            if (file.sha256 !== x.sha256) throw new Error('digest');
+            return file;
+        });
+    } catch {
+        return undefined;
+    }
+}
+
+const shownOf = (f) => ({ ...readable(SPECS.filter((s) => s.n !== 'files'), f), ...(f.files === undefined ? {} : { 附件: filesOf(f) }) });
+const keptOf = ({ files, ...f }) => (files === undefined ? f : { ...f, files: `${filesOf({ files }).length} 个` });
 
 class ZjOdr {
     constructor(store, secrets) {
@@ -129,6 +147,7 @@ class ZjOdr {
         const strange = Object.keys(f).find((k) => !known.has(k));
         if (strange !== undefined) return { field: strange, zh: '字段', reason: '不支持' };
         const spec = (n) => SPECS.find((s) => s.n === n);
+        if (f.files !== undefined && filesOf(f) === undefined) return { field: 'files', zh: '附件', reason: '内容无法识别' };
         return checkAll(SPECS, f)
             ?? checkIdentity(spec('applicantIdNo'), f.applicantIdType, f.applicantIdNo)
             ?? checkIdentity(spec('respondentIdNo'), f.respondentIdType, f.respondentIdNo);
@@ -145,7 +164,7 @@ class ZjOdr {
         const p = this.#check(f);
         if (p !== null) return this.#invalid(p);
         if (this.store.find(f.outCaseNo) !== undefined) return this.#exists(f.outCaseNo, mis);
-        const rec = this.store.create(f.outCaseNo, f.outVersion, f, readable(SPECS, f));
+        const rec = this.store.create(f.outCaseNo, f.outVersion, keptOf(f), shownOf(f));
         return ok(this.#data(rec, mis), 'created');
     }
 
@@ -162,7 +181,7 @@ class ZjOdr {
         if (p !== null) return this.#invalid(p);
         const [rec, no] = this.#known(f);
         if (rec === undefined) return no;
-        this.store.update(rec, f.outVersion, f, readable(SPECS, f));
+        this.store.update(rec, f.outVersion, keptOf(f), shownOf(f));
         return ok(this.#data(rec, mis), 'updated');
     }
 

@@ -230,9 +230,10 @@ export class Invariants {
 
   /*
    * I6: while run() goes on, a harmless stream (GET /healthz) keeps its pace: its p99 stays below
-   * twice its baseline, with a floor for the noise of a small machine.
+   * twice its baseline, with a floor for the noise of a small machine. Of several rounds, each with
+   * a baseline of its own, the medians count: what else the machine does is not the gateway's.
    */
-  async undisturbed(run, { floor = 60 } = {}) {
+  async undisturbed(run, { floor = 60, rounds = 1 } = {}) {
     const sample = async (going) => {
       const times = [];
       while (going(times.length)) {
@@ -245,9 +246,17 @@ export class Invariants {
       times.sort((a, b) => a - b);
       return times[Math.min(times.length - 1, Math.floor(times.length * 0.99))] ?? 0;
     };
-    const before = await sample((n) => n < 100);
-    let over = false;
-    const [during] = await Promise.all([sample((n) => !over || n < 20), run().finally(() => { over = true; })]);
-    assert.ok(during <= Math.max(2 * before, floor), `I6: p99 ${during.toFixed(1)} ms, ${before.toFixed(1)} ms before`);
+    const quiet = [], loud = [];
+    for (let round = 0; round < rounds; round++) {
+      quiet.push(await sample((n) => n < 100));
+      let over = false;
+      const [during] = await Promise.all([sample((n) => !over || n < 20), run().finally(() => { over = true; })]);
+      loud.push(during);
+    }
+    const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
+    const [before, during] = [median(quiet), median(loud)];
+    const words = (list) => list.map((x) => x.toFixed(1)).join(', ');
+    assert.ok(during <= Math.max(2 * before, floor), `I6: p99 ${words(loud)} ms, ${words(quiet)} ms before`);
+    return { before, during };
   }
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A provider and people who all sign in at once, in a process of their own, so that their work is
- * not taken for the gateway's. Says its issuer; goes when it is told the gateway's socket.
+ * not taken for the gateway's. Says its issuer; goes when it is told the gateway's socket: through
+ * the provider, or with a person's name and password.
  */
 import http from 'node:http';
 import readline from 'node:readline';
+import { Browser as Form } from '../lib/browser.mjs';
 import { Browser } from './browser.mjs';
 import { startOp } from './hostile_op.mjs';
 
@@ -12,7 +14,7 @@ process.stdout.write(`${JSON.stringify({ entry: op.entry(), secret: op.clientSec
 const agent = new http.Agent({ keepAlive: true, maxSockets: 256 });
 
 for await (const line of readline.createInterface({ input: process.stdin })) {
-  const { socket, count } = JSON.parse(line);
+  const { socket, count, person } = JSON.parse(line);
   const nginx = {
     request: (method, target, { headers, body }) => new Promise((done, fail) => {
       const req = http.request({ socketPath: socket, method, path: target, headers, agent }, (res) => {
@@ -24,7 +26,8 @@ for await (const line of readline.createInterface({ input: process.stdin })) {
       req.end(body);
     }),
   };
-  const answers = await Promise.all(Array.from({ length: count }, () => new Browser(nginx).signIn()));
+  const answers = await Promise.all(Array.from({ length: count }, () => (person ? new Form(nginx).signIn(person.name, person.password)
+    : new Browser(nginx).signIn())));
   process.stdout.write(`${JSON.stringify(answers.map((r) => r.status))}\n`);
 }
 await op.stop();

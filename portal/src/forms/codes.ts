@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Code tables, fetched once per page, and the search by label, code and pinyin initials.
-import { reactive } from 'vue';
+import { reactive, shallowRef } from 'vue';
 import { get } from '@/api/client';
 import type { Code } from '@/api/types';
 import { language } from '@/state/settings';
@@ -41,13 +41,13 @@ export function validCodes(table: string): Code[] {
   return codesOf(table).filter((c) => (c.valid_from ?? '') <= day && (c.valid_to ?? '9999') >= day);
 }
 
-let initials: ((text: string) => string) | null = null;
+const initials = shallowRef<((text: string) => string) | null>(null);
 
 /** Loaded when somebody searches for the first time. */
 export async function loadPinyin(): Promise<void> {
-  if (initials) return;
+  if (initials.value) return;
   const pinyin = (await import('tiny-pinyin')).default as { isSupported(): boolean; parse(t: string): { source: string; target: string }[] };
-  initials = pinyin.isSupported()
+  initials.value = pinyin.isSupported()
     ? (text) => pinyin.parse(text).map((t) => t.target.charAt(0)).join('').toLowerCase()
     : () => '';
 }
@@ -56,5 +56,5 @@ export function matches(code: Code, wanted: string): boolean {
   const text = wanted.trim().toLowerCase();
   if (text === '') return true;
   return code.code.startsWith(text) || code.label.toLowerCase().includes(text)
-    || (code.label_en ?? '').toLowerCase().includes(text) || (initials?.(code.label).includes(text) ?? false);
+    || (code.label_en ?? '').toLowerCase().includes(text) || (initials.value?.(code.label).includes(text) ?? false);
 }

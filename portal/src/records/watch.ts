@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A record as it goes on: server-sent events while the page is seen, else a look now and then.
-import type { YimenRecord } from '@/api/types';
+import type { Delivery, YimenRecord } from '@/api/types';
 
 /** What an event tells; the rest of the record changes only with its revision. */
 export type Progress = Pick<YimenRecord, 'id' | 'revision' | 'updated_at' | 'withdrawn_at' | 'deliveries'>;
 
 const PATIENCE_MS = 10000;
+const MOVING_MS = 4000;
+const RESTING_MS = 30000;
 
 /**
  * Tells `changed` what happens to a record; `look` is asked to read it anew where there are no events
@@ -54,5 +56,48 @@ export function watchRecord(id: string, changed: (p: Progress) => void, look: ()
     document.removeEventListener('visibilitychange', seen);
     window.clearTimeout(timer);
     close();
+  };
+}
+
+const UNDER_WAY = new Set(['queued', 'sending', 'retrying']);
+
+/* How soon a delivery may look different. */
+function soon(d: Delivery): number {
+  if (UNDER_WAY.has(d.state) || (d.state === 'unknown' && d.next_attempt !== null)) return MOVING_MS;
+  return d.state === 'held' ? PATIENCE_MS : RESTING_MS;
+}
+
+/**
+ * A list that goes on by itself: asked anew every few seconds while anything in it is under way, else now
+ * and then, and at once when somebody looks at it again. A page that nobody sees asks nothing.
+ */
+export function watchList(records: () => YimenRecord[], look: () => Promise<void>): () => void {
+  let timer = 0;
+  let over = false;
+
+  function later(): void {
+    window.clearTimeout(timer);
+    if (over || document.hidden) return;
+    const wait = Math.min(RESTING_MS, ...records().flatMap((r) => Object.values(r.deliveries).map(soon)));
+    timer = window.setTimeout(() => { void again(); }, wait);
+  }
+
+  /* A look that fails leaves what is shown; the next one comes. */
+  async function again(): Promise<void> {
+    if (navigator.onLine) await look().catch(() => undefined);
+    later();
+  }
+
+  function seen(): void {
+    if (document.hidden) window.clearTimeout(timer);
+    else void again();
+  }
+
+  document.addEventListener('visibilitychange', seen);
+  later();
+  return () => {
+    over = true;
+    document.removeEventListener('visibilitychange', seen);
+    window.clearTimeout(timer);
   };
 }

@@ -9,7 +9,7 @@ export default {
     unknown: 'To be verified', rejected: 'Refused', dead: 'Failed', handoff: 'To be entered by hand', withdrawn: 'Withdrawn',
   },
   act: { retry: 'Retry', cancel: 'Cancel', confirm: 'OK', close: 'Close', back: 'Back', save: 'Save', more: 'More', copy: 'Copy', copied: 'Copied', reload: 'Reload' },
-  say: { loading: 'Loading…', empty: 'Nothing here', offline: 'No network. What you fill in is kept on this device and filed when the network is back.', failed: 'Something went wrong', tryAgain: 'Please try again later.', errorId: 'Error id' },
+  say: { loading: 'Loading…', empty: 'Nothing here', offline: 'No network. What you fill in is kept on this device and filed when the network is back.', failed: 'Something went wrong', nowhere: 'There is no such page', tryAgain: 'Please try again later.', errorId: 'Error id' },
   home: {
     hello: 'Hello, {name}', apps: 'My applications', needs: 'Needs you', nothing: 'Nothing needs you', recent: 'Recent records', all: 'Show all',
     fileOne: 'File: {type}', drafts: 'Drafts', open: 'Open', waiting: 'waiting for the network',

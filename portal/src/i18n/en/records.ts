@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 export default {
-  title: 'My records', filter: 'Filter', state: 'State', any: 'All', type: 'Type', more: 'Load more', none: 'No record fits',
-  filedAt: 'filed {at}', revision: 'revision {n}', progress: '{done} of {all} systems done',
+  title: 'My records', filter: 'Filter', state: 'State', any: 'All', type: 'Type', more: 'Load more', none: 'No record fits', count: '{n} shown',
+  filedAt: 'filed {at}', happenedAt: 'happened {at}', sent: 'What it gets ({n} values)', sentShow: 'What it gets', conflictOf: '“{field}” was changed on both sides', empty: '(empty)', kept: 'Your change is kept on this device', discardEdit: 'Discard my change', revision: 'revision {n}', progress: '{done} of {all} systems done',
   withdrawn: 'Withdrawn', masked: 'Personal data is hidden',
   lanes: 'Where it has arrived', system: 'System', number: 'Its number', notYet: 'no number yet', proof: 'Digest of the answer',
   data: 'What was filed', history: 'Changes', who: '{by}, {at}', changed: 'Changed', firstFiled: 'First filed',

@@ -9,7 +9,7 @@ export default {
     unknown: '待核实', rejected: '被退回', dead: '发送失败', handoff: '需手工填报', withdrawn: '已撤回',
   },
   act: { retry: '重试', cancel: '取消', confirm: '确定', close: '关闭', back: '返回', save: '保存', more: '更多', copy: '复制', copied: '已复制', reload: '刷新' },
-  say: { loading: '正在加载…', empty: '暂无内容', offline: '当前没有网络。填写的内容会保存在本机,联网后自动提交。', failed: '出了点问题', tryAgain: '请稍后再试。', errorId: '错误编号' },
+  say: { loading: '正在加载…', empty: '暂无内容', offline: '当前没有网络。填写的内容会保存在本机,联网后自动提交。', failed: '出了点问题', nowhere: '没有这个页面', tryAgain: '请稍后再试。', errorId: '错误编号' },
   home: {
     hello: '您好,{name}', apps: '我的应用', needs: '需要您处理', nothing: '没有需要处理的事项', recent: '最近的记录', all: '查看全部',
     fileOne: '填报{type}', drafts: '草稿', open: '打开', waiting: '等待网络',

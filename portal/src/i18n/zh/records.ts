@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 export default {
-  title: '我的记录', filter: '筛选', state: '状态', any: '全部', type: '类型', more: '加载更多', none: '没有符合条件的记录',
-  filedAt: '{at} 提交', revision: '第 {n} 版', progress: '{done}/{all} 个系统已办妥',
+  title: '我的记录', filter: '筛选', state: '状态', any: '全部', type: '类型', more: '加载更多', none: '没有符合条件的记录', count: '显示 {n} 条',
+  filedAt: '{at} 提交', happenedAt: '{at} 发生', sent: '送去的内容({n} 项)', sentShow: '送去了哪些内容', conflictOf: '“{field}”两边都改过', empty: '(空)', kept: '修改已保存在本机', discardEdit: '放弃修改', revision: '第 {n} 版', progress: '{done}/{all} 个系统已办妥',
   withdrawn: '已撤回', masked: '个人信息已隐去',
   lanes: '送达情况', system: '系统', number: '对方编号', notYet: '尚无编号', proof: '回执摘要',
   data: '填报内容', history: '修改记录', who: '{by} 于 {at}', changed: '改动', firstFiled: '首次提交',

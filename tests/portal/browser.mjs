@@ -51,19 +51,22 @@ export async function openBrowser() {
   };
 }
 
-/** The fields of a routine dispute as a mediator types them; how many that are. */
+/** The fields of a routine dispute as a mediator types them; how many that are, and what was typed or chosen. */
 export async function typeDispute(page, { title, first = '测试甲', second = '测试乙' } = {}) {
-  let typed = 0;
-  const fill = async (id, text) => { await page.locator(`#f_${id}`).fill(text); typed++; };
+  const typed = [];
+  const fill = async (id, text) => { await page.locator(`#f_${id}`).fill(text); typed.push({ id, text }); };
+  const check = async (id, label) => { await page.getByLabel(label, { exact: false }).first().check(); typed.push({ id, choice: true }); };
   const pick = async (id, search) => {
     const box = page.locator(`#f_${id}`);
-    if (await box.evaluate((e) => e.tagName) === 'SELECT') await box.selectOption(search);
-    else {
+    if (await box.evaluate((e) => e.tagName) === 'SELECT') {
+      await box.selectOption(search);
+      typed.push({ id, choice: true });
+    } else {
       await box.click();
       await box.fill(search);
       await page.locator(`#f_${id}-list [role=option]:not([aria-disabled])`).first().click();
+      typed.push({ id, choice: true, search });
     }
-    typed++;
   };
   await fill('title', title);
   await fill('summary', '楼上住户夜间装修,噪声扰民,多次沟通无果,双方请求调解。');
@@ -76,5 +79,5 @@ export async function typeDispute(page, { title, first = '测试甲', second = '
   await pick('parties_1_role', 'respondent');
   await fill('parties_1_name', second);
   await pick('category_code4', '0401');
-  return { fill, pick, count: () => typed };
+  return { fill, pick, check, typed, count: () => typed.length };
 }

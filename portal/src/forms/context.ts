@@ -21,6 +21,8 @@ export interface FormContext {
   /** Somebody changed something there. */
   changed(pointer: string): void;
   idOf(pointer: string): string;
+  /** The field of a pattern, wherever it stands in the type. */
+  field(pattern: string): Field | undefined;
 }
 
 const KEY: InjectionKey<FormContext> = Symbol('form');

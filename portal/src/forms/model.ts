@@ -145,6 +145,16 @@ export function sectionsOf(type: Schema): Section[] {
 /** "/parties/0/phone" → "/parties/-/phone" */
 export const patternOf = (pointer: string): string => pointer.replace(/\/\d+(?=\/|$)/g, '/-');
 
+/** The field that field tables call so. */
+export function findField(fields: Field[], pattern: string): Field | undefined {
+  for (const field of fields) {
+    if (field.pattern === pattern) return field;
+    const inside = findField(field.children, pattern);
+    if (inside) return inside;
+  }
+  return undefined;
+}
+
 /** What a new record begins with: constants and defaults, one empty item where one is demanded. */
 export function blank(fields: Field[]): Record<string, unknown> {
   const out: Record<string, unknown> = {};

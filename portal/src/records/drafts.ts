@@ -6,7 +6,7 @@ import { call, Offline, Problem } from '@/api/client';
 import type { YimenRecord } from '@/api/types';
 import { forgetAll, type DraftFile } from '@/attachments/files';
 import { uploadAll } from '@/attachments/upload';
-import { me } from '@/state/session';
+import { personHere } from '@/state/session';
 import { database } from './database';
 
 export interface Draft {
@@ -23,26 +23,15 @@ export interface Draft {
   refused?: string;
 }
 
-const ownerNow = (): string => me.value?.subject ?? lastOwner();
-
-/** Offline the page does not know who is there: the last person of this device. */
-function lastOwner(): string {
-  try { return localStorage.getItem('yimen.person') ?? ''; } catch { return ''; }
-}
-
-export function rememberPerson(subject: string): void {
-  try { localStorage.setItem('yimen.person', subject); } catch { /* drafts then need a sign-in to show */ }
-}
-
 export const drafts = reactive<{ items: Draft[] }>({ items: [] });
 
 export async function loadDrafts(): Promise<void> {
-  const all = await (await database()).getAllFromIndex('drafts', 'owner', ownerNow());
+  const all = await (await database()).getAllFromIndex('drafts', 'owner', personHere());
   drafts.items = all.sort((a, b) => b.changed - a.changed);
 }
 
 export const newDraft = (type: string, data: Record<string, unknown>): Draft =>
-  ({ key: newKey(), owner: ownerNow(), type, data, targets: null, changed: Date.now(), waiting: false });
+  ({ key: newKey(), owner: personHere(), type, data, targets: null, changed: Date.now(), waiting: false });
 
 /* An Idempotency-Key. Chromium has randomUUID from version 92 on. */
 export function newKey(): string {
@@ -59,7 +48,7 @@ export async function saveDraft(draft: Draft): Promise<void> {
 
 export async function findDraft(key: string): Promise<Draft | undefined> {
   const draft = await (await database()).get('drafts', key);
-  return draft?.owner === ownerNow() ? draft : undefined;
+  return draft?.owner === personHere() ? draft : undefined;
 }
 
 export async function dropDraft(key: string): Promise<void> {
@@ -94,19 +83,3 @@ export async function fileDraft(draft: Draft): Promise<YimenRecord> {
     throw error;
   }
 }
-
-let sending = false;
-
-/** Whatever waits is filed, one after the other; called when the network is back. */
-export async function fileWaiting(): Promise<void> {
-  if (sending || !navigator.onLine || me.value === null) return;
-  sending = true;
-  try {
-    await loadDrafts();
-    for (const draft of drafts.items.filter((d) => d.waiting)) {
-      try { await fileDraft(draft); } catch (error) { if (error instanceof Offline) break; }
-    }
-  } finally { sending = false; }
-}
-
-window.addEventListener('online', () => { void fileWaiting(); });

@@ -11,7 +11,7 @@ export interface Line { pointer: string; label: string; value: string }
 
 export interface Say { yes: string; no: string; yuan: string }
 
-function scalar(field: Field, value: unknown, say: Say): string {
+export function scalar(field: Field, value: unknown, say: Say): string {
   if (field.codes) return labelFor(field.codes, value);
   if (typeof value === 'boolean') return value ? say.yes : say.no;
   if (field.widget === 'money') return `${centsToYuan(String(value))} ${say.yuan}`;

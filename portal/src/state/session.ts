@@ -15,10 +15,27 @@ export function has(...roles: Role[]): boolean {
 
 export const isOperator = computed(() => has('operator', 'admin'));
 
+/* Offline the page does not know who is there: the last person of this device. */
+const PERSON = 'yimen.person';
+
+export const personHere = (): string => {
+  if (state.me) return state.me.subject;
+  try { return localStorage.getItem(PERSON) ?? ''; } catch { return ''; }
+};
+
+function rememberPerson(subject: string): void {
+  try { localStorage.setItem(PERSON, subject); } catch { /* drafts then need a sign-in to show */ }
+}
+
+export function forgetPerson(): void {
+  try { localStorage.removeItem(PERSON); } catch { /* nothing was kept */ }
+}
+
 export async function loadMe(): Promise<Me | null> {
   try {
     state.me = await get<Me>('/me');
     setCsrf(state.me.csrf ?? '');
+    rememberPerson(state.me.subject);
   } catch (error) {
     if (!(error instanceof Problem) || error.status !== 401) throw error;
     state.me = null;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 export default {
-  optional: '{n} optional fields', areaHelp: '12-digit area code, beginning with {prefix}', recent: 'Recently used', earlier: 'Registered before: {who}', useEarlier: 'Fill in from there',
+  optional: '{n} optional fields', areaHelp: '12-digit area code, beginning with {prefix}', recent: 'Recently used', earlier: 'This person was registered before. Please look before you use it:', useEarlier: 'That is right, fill in', notEarlier: 'Do not use',
   required: 'required',
   goesTo: 'Goes to {n} systems',
   yes: 'Yes', no: 'No', male: 'male', female: 'female', yuan: 'yuan',
@@ -10,7 +10,7 @@ export default {
   badIdNumber: 'The check digit of this identity number does not fit, please compare',
   readFromId: 'From the identity number: born {birth}, {sex}',
   everything: 'Show every field there is',
-  targets: 'Goes to {n} systems', targetsHelp: 'open to see and change', takesFields: 'takes {n} fields',
+  targets: 'Goes to {n} systems', targetsHelp: 'open to see and change', takesFields: 'takes {n} fields', whatGoes: '{n} values go there', nothingYet: 'Nothing that it takes is filled in yet', areaFree: 'This code is not in the list, please compare', areaNone: 'Name, pinyin initials or 12-digit code',
   saved: 'The draft is kept on this device', waits: 'No network: it waits here and is filed when the network is back.', filing: 'Filing…', file: 'File (to {n} systems)',
   discard: 'Discard draft', discardSure: 'Discard this draft? What you filled in will be deleted.',
   mend: '{n} things to mend',

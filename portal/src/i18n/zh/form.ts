@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 export default {
-  optional: '选填 {n} 项', areaHelp: '12 位区划代码,以 {prefix} 开头', recent: '最近用过', earlier: '以前登记过:{who}', useEarlier: '用这些信息填写',
+  optional: '选填 {n} 项', areaHelp: '12 位区划代码,以 {prefix} 开头', recent: '最近用过', earlier: '以前登记过这位当事人,请核对后使用:', useEarlier: '核对无误,填入', notEarlier: '不使用',
   required: '必填',
   goesTo: '将送往 {n} 个系统',
   yes: '是', no: '否', male: '男', female: '女', yuan: '元',
@@ -10,7 +10,7 @@ export default {
   badIdNumber: '身份证号码校验不通过,请核对',
   readFromId: '由证件号码得出:{birth} 出生,{sex}',
   everything: '显示全部可填项目',
-  targets: '将送往 {n} 个系统', targetsHelp: '点开可查看、增减', takesFields: '取用 {n} 项',
+  targets: '将送往 {n} 个系统', targetsHelp: '点开可查看、增减', takesFields: '取用 {n} 项', whatGoes: '{n} 项会送去', nothingYet: '还没有填写它取用的内容', areaFree: '不在名录中的代码,请核对', areaNone: '请输入名称、拼音首字母或 12 位代码',
   saved: '草稿已保存在本机', waits: '当前没有网络,已排队,联网后自动提交。', filing: '正在提交…', file: '提交(送往 {n} 个系统)',
   discard: '放弃草稿', discardSure: '确定放弃这份草稿吗?填写的内容将被删除。',
   mend: '有 {n} 处需要修改',

@@ -33,7 +33,7 @@ static const json_t *step(const json_t *schema, const json_t *root, const char *
     const json_t *from = deref(schema, root);
 
     *at = key + n;
-    if (n == 1 && *key == '-') {
+    if ((n == 1 && *key == '-') || (n > 0 && strspn(key, "0123456789") == n)) {
         return json_object_get(from, "items");
     }
     return json_object_getn(json_object_get(from, "properties"), key, n);
@@ -45,6 +45,9 @@ static bool known(const json_t *root, const char *pattern)
     const json_t *at = root;
 
     while (at != NULL && *pattern == '/') {
+        if (pattern[1] >= '0' && pattern[1] <= '9') {
+            return false; /* one certain item is no field of a form */
+        }
         at = step(at, root, &pattern);
     }
     return at != NULL;
@@ -105,7 +108,7 @@ const char *ym_field_label(const struct ym_type *t, const char *pattern, const c
     const char *p = pattern, *label = "";
 
     while (at != NULL && *p == '/') {
-        bool item = strncmp(p, "/-", 2) == 0 && (p[2] == '/' || p[2] == '\0');
+        bool item = (p[1] == '-' && (p[2] == '/' || p[2] == '\0')) || (p[1] >= '0' && p[1] <= '9');
         at = step(at, t->json, &p);
         if (item) {
             continue; /* the list has said it */

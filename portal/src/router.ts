@@ -22,6 +22,7 @@ export const router = createRouter({
         { path: '', name: 'systems', component: () => import('@/console/SystemsPage.vue') },
         { path: 'deliveries', name: 'deliveries', component: () => import('@/console/DeliveriesPage.vue') },
         { path: 'reports', name: 'reports', component: () => import('@/console/ReportsPage.vue') },
+        { path: 'adapters', name: 'adapters', component: () => import('@/console/AdaptersPage.vue') },
         { path: 'feedback', name: 'feedback', component: () => import('@/console/FeedbackPage.vue') },
         { path: 'users', name: 'users', component: () => import('@/console/UsersPage.vue') },
         { path: 'audit', name: 'audit', component: () => import('@/console/AuditPage.vue') },

@@ -70,17 +70,6 @@ describe('portal: operations', () => {
     await stack.settled(record.id, 'delivered after the replay', (d) => d['data-commons'].state === 'delivered');
   });
 
-  test('the report names who asks for the same, and saves a table', async () => {
-    const { page } = admin;
-    await admin.go('/console/reports');
-    await page.getByText('减负测算').waitFor();
-    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: '下载 CSV' }).click()]);
-    const lines = (await (await import('node:fs/promises')).readFile(await file.path(), 'utf8')).trim().split('\r\n');
-    assert.match(lines[0], /"pointer","field","systems"/);
-    assert.ok(lines.length > 20);
-    assert.ok(lines.some((l) => l.startsWith('"/title","事件名称","9"')), lines[1]);
-  });
-
   test('an account is made by a link, signs in, and is shut out when it is disabled', async () => {
     const { page } = admin;
     await admin.go('/console/users');

@@ -3,7 +3,8 @@
  */
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { QUICK, dispute, openStack } from '../e2e/stack_helper.mjs';
+import { readFile } from 'node:fs/promises';
+import { EIGHT, QUICK, dispute, openStack } from '../e2e/stack_helper.mjs';
 import { DESK, PHONE, openBrowser } from './browser.mjs';
 
 describe('portal: feedback, reports, adapters', () => {
@@ -53,5 +54,58 @@ describe('portal: feedback, reports, adapters', () => {
     await page.getByText('Nothing is open').waitFor();
     await staff.page.reload();
     await staff.page.getByText('已处理').waitFor();
+  });
+
+  const saved = async (page, button) => {
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: button }).click()]);
+    const text = await readFile(await file.path(), 'utf8');
+    assert.ok(text.startsWith('\ufeff'), 'a spreadsheet reads Chinese');
+    return text.slice(1).trim().split('\r\n').map((l) => l.split(','));
+  };
+
+  test('reports: what was typed and delivered, counted; who asks for the same; as tables', async () => {
+    const { page } = operator;
+    const record = await stack.file(dispute({ title: '统计用' }), 20);
+    await stack.settled(record.id, 'all settled', (d) => EIGHT.every((s) => d[s].state === 'delivered'), 30);
+    const { totals, systems } = (await stack.api('operator', '/reports/burden')).json;
+    assert.deepEqual([totals.records, totals.arrived], [1, 8]);
+    assert.ok(totals.delivered > totals.typed && totals.saved === totals.delivered - totals.typed, JSON.stringify(totals));
+    assert.ok(totals.sign_ins >= 2, 'two people are signed in');
+    assert.deepEqual(systems.map((s) => s.id).sort(), [...EIGHT].sort());
+    await operator.go('/console/reports');
+    await page.getByText(`${totals.delivered} fields delivered, ${totals.saved} not typed again`).waitFor();
+    await page.getByText('counts once', { exact: false }).waitFor();
+    const burden = await saved(page, 'Download CSV: Typing saved');
+    assert.equal(burden.slice(1).reduce((n, r) => n + Number(r[burden[0].indexOf('fields_delivered')]), 0), totals.delivered);
+    const fields = await saved(page, 'Download CSV: fields');
+    assert.equal(fields.find((r) => r[1] === '/title')[3], '9', 'all nine ask for the title');
+    const ranked = await saved(page, 'Download CSV: candidates');
+    assert.equal(ranked.length, 10);
+    await page.getByLabel('From').fill('2020-01-01');
+    await page.getByLabel('To').fill('2020-02-01');
+    await page.getByRole('button', { name: 'Show' }).click();
+    await page.getByText('0 records and 0 revisions').waitFor();
+  });
+
+  test('adapters: standing, table, results of the tests, a dry run with the lineage', async () => {
+    const { page } = operator;
+    const record = await stack.file(dispute({ title: '试运行用' }), 20);
+    await operator.go('/console/adapters?system=zj-odr');
+    await page.getByText('own simulator only').waitFor();
+    await page.getByText(/Run .*: \d+ passed, 0 failed/).waitFor();
+    await page.getByLabel('Record id or JSON').fill(record.id);
+    await page.getByRole('button', { name: 'Dry run' }).click();
+    await page.getByText('This system would take it.').waitFor();
+    const row = page.locator('form tbody tr').filter({ hasText: '/title' }).first();
+    assert.match(await row.innerText(), /试运行用/);
+    assert.match(await page.locator('form table').innerText(), /\*\*\*/, 'personal data is hidden');
+    for (const name of record.data.parties.map((p) => p.name)) assert.equal((await page.locator('form table').innerText()).includes(name), false, name);
+    await page.getByLabel('Record id or JSON').fill('{"title": "x"}');
+    await page.getByRole('button', { name: 'Dry run' }).click();
+    await page.getByText('This system would refuse it:').waitFor();
+    await page.locator('.which select').first().selectOption('leader-board');
+    await page.getByRole('heading', { name: 'Leader Message Board' }).waitFor();
+    await page.getByRole('button', { name: '中文' }).click();
+    await page.getByText('仅对照自建模拟器').waitFor();
   });
 });

@@ -23,6 +23,7 @@ static void labels_are_joined_on_the_way(void **state)
     assert_string_equal(ym_field_label(&t, "/title", "zh", s.a), "事件名称");
     assert_string_equal(ym_field_label(&t, "/title", "en", s.a), "Title");
     assert_string_equal(ym_field_label(&t, "/parties/-/name", "zh", s.a), "当事人 · 姓名或名称");
+    assert_string_equal(ym_field_label(&t, "/parties/0/name", "zh", s.a), "当事人 · 姓名或名称");
     assert_string_equal(ym_field_label(&t, "/nothing", "zh", s.a), "/nothing");
     shelf_close(&s);
 }
@@ -36,6 +37,7 @@ static void personal_fields_are_known(void **state)
     dispute_open(&s, &t);
     assert_true(ym_field_sensitive(&t, "/parties/-/name"));
     assert_true(ym_field_sensitive(&t, "/parties/-/id_no"));
+    assert_true(ym_field_sensitive(&t, "/parties/0/phone"));
     assert_true(ym_field_sensitive(&t, "/place/address"));
     assert_false(ym_field_sensitive(&t, "/title"));
     assert_false(ym_field_sensitive(&t, "/category/code4"));

@@ -94,7 +94,7 @@ export function answered<T>(status: number, text: string, requestId: string | nu
   throw new Problem({ ...(body as Partial<ProblemBody>), status });
 }
 
-export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<Answer<T>> {
+async function respond(method: string, path: string, options: CallOptions): Promise<Response> {
   const headers: Record<string, string> = { ...requestHeaders(method), ...options.headers };
   if (options.body !== undefined) headers['Content-Type'] = options.type ?? 'application/json';
   let response: Response;
@@ -117,9 +117,18 @@ export async function call<T>(method: string, path: string, options: CallOptions
     if (problem.status === 401) onSignedOut();
     throw problem;
   }
+  return response;
+}
+
+export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<Answer<T>> {
+  const response = await respond(method, path, options);
   const data = response.status === 204 ? undefined : await response.json();
   return { data: data as T, status: response.status, etag: response.headers.get('ETag'), headers: response.headers };
 }
+
+/** What is no JSON, as it came: text() would eat a byte-order mark. */
+export const getFile = (path: string, query: CallOptions['query'], accept: string): Promise<Blob> =>
+  respond('GET', path, { query, headers: { Accept: accept } }).then((r) => r.blob());
 
 export const get = <T>(path: string, query?: CallOptions['query'], signal?: AbortSignal): Promise<T> =>
   call<T>('GET', path, { query, signal }).then((a) => a.data);

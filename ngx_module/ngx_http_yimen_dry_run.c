@@ -379,6 +379,8 @@ ngx_http_yimen_dry_personal(ngx_http_yimen_dry_t *dry,
 
         if (ngx_http_yimen_dry_masks(dry->system, leaf->to)
             || (leaf->pointer != NULL
+                && ngx_strncmp(leaf->pointer, "/attachments", 12) == 0)
+            || (leaf->pointer != NULL
                 && ngx_strncmp(leaf->pointer, "/data", 5) == 0
                 && (leaf->pointer[5] != '/'
                     || ym_field_sensitive(dry->type, leaf->pointer + 5))))

@@ -7,6 +7,7 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { deliver, note, startGateway } from '../lib/gateway.mjs';
+import { jpeg } from '../lib/pictures.mjs';
 
 describe('adapter', () => {
   let g;
@@ -17,6 +18,7 @@ describe('adapter', () => {
       .replace('      - { to: level, from: /data/level }\n', `      - { to: level, from: /data/level }
       - { to: key, from: $secret.key }
       - { to: words, concat: [ { from: /data/title }, { const: " / " }, { from: /data/text } ] }
+      - { to: files, each: /attachments, fields: [ { to: file, from: /name } ] }
       - { to: who, each: /data/people, fields: [ { to: name, from: /name, required: true }, { to: role, from: /role } ] }
 `));
     g.deploy.edit('systems/alpha.yaml', (t) => `${t}\nsecrets: { key: "env:NOBODY_READS_THIS" }\n`);
@@ -98,17 +100,20 @@ describe('adapter', () => {
 
   test('a stored record: personal data and what the adapter masks are hidden from operators, not from who may see them', async () => {
     const { id } = (await g.call('staff', 'POST', '/records', { body: note() })).json;
+    const photo = await g.call('staff', 'POST', '/attachments', { body: jpeg(), headers: { 'content-type': 'image/jpeg', 'content-disposition': "attachment; filename*=UTF-8''%E7%8E%8B%E6%9F%90.jpg" } });
+    const added = await g.call('staff', 'PATCH', `/records/${id}`, { headers: { 'if-match': '"1"', 'content-type': 'application/merge-patch+json' }, body: JSON.stringify({ attachments: [{ id: photo.json.id }] }) });
+    assert.equal(added.status, 200, added.body);
     await deliver(g, 'alpha', () => ({ verdict: 'd', number: 'A7' }));
     const seen = await render('alpha', { record: id });
     assert.equal(seen.status, 200, seen.body);
     assert.equal(seen.json.masked, true);
     const by = Object.fromEntries(seen.json.fields.map((f) => [f.sources[0].to, f.value]));
-    assert.deepEqual([by.phone, by['who.name'], by.words, by.level], ['***', '***', '***', '***']);
+    assert.deepEqual([by.phone, by['who.name'], by.words, by.level, by['files.file']], ['***', '***', '***', '***', '***']);
     assert.deepEqual([by.title, by['who.role']], ['邻里噪声', 'applicant']);
     for (const secret of ['13800000000', '王某', '楼上夜间装修']) assert.ok(!seen.body.includes(secret), secret);
     const full = (await render('alpha', { record: id }, 'admin')).json;
     assert.equal(full.masked, false);
-    assert.ok(full.fields.some((f) => f.value === '13800000000'));
+    assert.ok(full.fields.some((f) => f.value === '13800000000') && full.fields.some((f) => f.value === '王某.jpg'));
     const { items } = (await g.call('admin', 'GET', '/audit?limit=200')).json;
     assert.ok(items.some((e) => e.record === id && e.what === 'read' && e.who === 'root' && e.why === 'dry run'), 'seeing it in full is written down');
   });

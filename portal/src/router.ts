@@ -21,6 +21,8 @@ export const router = createRouter({
       children: [
         { path: '', name: 'systems', component: () => import('@/console/SystemsPage.vue') },
         { path: 'deliveries', name: 'deliveries', component: () => import('@/console/DeliveriesPage.vue') },
+        { path: 'deliveries/:id/:system', name: 'delivery', component: () => import('@/console/DeliveryPage.vue') },
+        { path: 'deliveries/:id/:system/amend', name: 'amend', component: () => import('@/console/AmendPage.vue') },
         { path: 'reports', name: 'reports', component: () => import('@/console/ReportsPage.vue') },
         { path: 'adapters', name: 'adapters', component: () => import('@/console/AdaptersPage.vue') },
         { path: 'feedback', name: 'feedback', component: () => import('@/console/FeedbackPage.vue') },

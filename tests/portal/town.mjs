@@ -66,6 +66,7 @@ export const pages = (town) => [
   { name: 'nowhere', role: 'staff', path: '/no/such/page', ready: 'h1' },
   { name: 'systems', role: 'admin', path: '/console', ready: 'tbody tr' },
   { name: 'deliveries', role: 'admin', path: '/console/deliveries', ready: 'tbody tr, main li' },
+  { name: 'delivery', role: 'admin', path: `/console/deliveries/${town.refused}/data-commons`, ready: 'article pre' },
   { name: 'adapters', role: 'admin', path: '/console/adapters?system=zj-odr', ready: 'main table' },
   { name: 'reports', role: 'admin', path: '/console/reports', ready: 'main table' },
   { name: 'opinions', role: 'admin', path: '/console/feedback', ready: 'main li.card' },

@@ -3,6 +3,9 @@
 
 export type Role = 'staff' | 'supervisor' | 'operator' | 'auditor' | 'admin';
 
+/** What a site grants to roles beyond what they may anyway. */
+export type Right = 'reveal' | 'amend';
+
 /** The built-in type: it goes to operators only, and is no form of anybody's work. */
 export const FEEDBACK = 'feedback';
 
@@ -15,6 +18,7 @@ export interface Me {
   org?: string;
   area?: string;
   roles: Role[];
+  rights?: Right[];
   provider?: string;
   csrf?: string;
   session?: { id: string; created_at: string; expires_at: string };
@@ -127,3 +131,32 @@ export interface Target {
   handoff: boolean;
   fields: { pointer: string; required: boolean; max?: number }[];
 }
+
+/** A request as it went, or an answer as it came (GET …/attempts). */
+export interface Message { text: string; type?: string; bytes: number; cut: boolean }
+
+export interface AttemptStep {
+  operation: string;
+  outcome: string;
+  sent: 'not_sent' | 'no_reply' | 'replied';
+  stage?: string;
+  status: number;
+  error?: string;
+  took_ms: number;
+  rule: number;
+  number?: string;
+  request?: Message;
+  answer?: Message;
+}
+
+export interface Attempt {
+  unreadable?: true;
+  at: string;
+  attempt: number;
+  revision: number;
+  op: 'create' | 'update' | 'withdraw' | 'lookup';
+  state: DeliveryState;
+  steps: AttemptStep[];
+}
+
+export interface Attempts { record: string; system: string; masked?: true; items: Attempt[] }

@@ -2,7 +2,7 @@
 // Who is signed in, asked of the gateway and never kept beyond the page.
 import { computed, reactive } from 'vue';
 import { get, setCsrf, whenSignedOut, Problem } from '@/api/client';
-import type { Me, Role } from '@/api/types';
+import type { Me, Right, Role } from '@/api/types';
 
 const state = reactive<{ me: Me | null; known: boolean }>({ me: null, known: false });
 
@@ -11,6 +11,11 @@ export const isKnown = computed(() => state.known);
 
 export function has(...roles: Role[]): boolean {
   return roles.some((role) => state.me?.roles.includes(role));
+}
+
+/** Rights that the site grants by role (audit: reveal, amend). */
+export function may(right: Right): boolean {
+  return state.me?.rights?.includes(right) ?? false;
 }
 
 export const isOperator = computed(() => has('operator', 'admin'));

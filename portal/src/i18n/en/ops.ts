@@ -14,4 +14,13 @@ export default {
   users: 'Local accounts', addUser: 'New account', login: 'Login', fullName: 'Name', roles: 'Roles', org: 'Organisation', area: 'Area', active: 'active', noPassword: 'no password yet', twoSteps: 'second step',
   role: { staff: 'staff', supervisor: 'supervisor', operator: 'operator', auditor: 'auditor', admin: 'administrator' },
   resetLink: 'Link to set a password', linkHelp: 'Give this link to the person. It works once, within 15 minutes.', enable: 'Enable', disable: 'Disable',
+  desk: {
+    title: 'Delivery', open: 'Details', back: 'Back to the list', record: 'The record', none: 'No attempt is kept: only those that failed are, the last five, for 30 days.',
+    attempt: 'Attempt {n} · revision {revision}', became: 'then', masked: 'personal values are hidden', reveal: 'Show in full', revealWhy: 'What for', revealNote: 'It is put down in the evidence: who, when and what for.', revealed: 'Shown in full; this is in the evidence',
+    unreadable: 'What this attempt said cannot be opened any more (its key is gone).', request: 'Request', answer: 'Answer', cut: 'long, only its beginning is kept ({bytes} bytes)', noAnswer: 'no answer came', notSent: 'nothing was sent',
+    status: 'status {n}', took: '{n} ms', rule: 'rule at line {n}', amend: 'Mend and resend', amendWhy: 'Why it is changed', amendNote: 'You change it on behalf of its author. It is checked the same way and sent as a new revision; the reason and the changed places are put down in the evidence, and the author sees it in the history.', needReveal: 'To change it you must see it in full, which you may not.',
+    op: { create: 'create', update: 'update', withdraw: 'withdraw', lookup: 'look' },
+    outcome: { ok: 'taken', retry: 'may be repeated', unavailable: 'not available', rejected: 'refused', unknown: 'unclear', broken: 'misconfigured', accepted: 'taken, number later', duplicate: 'there already', reauth: 'sign in again', handoff: 'a person must', absent: 'not there', pending: 'not yet known' },
+  },
+  find: { title: 'Find deliveries', type: 'Type', key: 'By', value: 'Value (exactly)', area: 'Area begins with', from: 'Filed from', to: 'Filed before', go: 'Find', clear: 'Only what is in trouble', results: 'Found' },
 };

@@ -4,7 +4,7 @@ export default {
   filedAt: 'filed {at}', happenedAt: 'happened {at}', sent: 'What it gets ({n} values)', sentShow: 'What it gets', conflictOf: '“{field}” was changed on both sides', empty: '(empty)', kept: 'Your change is kept on this device', discardEdit: 'Discard my change', revision: 'revision {n}', progress: '{done} of {all} systems done',
   withdrawn: 'Withdrawn', masked: 'Personal data is hidden',
   lanes: 'Where it has arrived', system: 'System', number: 'Its number', notYet: 'no number yet', proof: 'Digest of the answer',
-  data: 'What was filed', history: 'Changes', who: '{by}, {at}', changed: 'Changed', firstFiled: 'First filed',
+  data: 'What was filed', history: 'Changes', who: '{by}, {at}', changed: 'Changed', firstFiled: 'First filed', forOwner: 'Changed on behalf of the author: {why}',
   mend: 'Change', withdraw: 'Withdraw', print: 'Print', printTable: 'Registration form', printAgreement: 'Mediation agreement',
   withdrawWhy: 'Reason for withdrawing', withdrawSure: 'Systems that know withdrawal are told; for the others a person is asked.',
   say: {

@@ -14,4 +14,13 @@ export default {
   users: '本地账户', addUser: '新建账户', login: '登录名', fullName: '姓名', roles: '角色', org: '单位', area: '区划', active: '正常', noPassword: '未设密码', twoSteps: '两步验证',
   role: { staff: '调解员', supervisor: '主管', operator: '运维', auditor: '审计', admin: '管理员' },
   resetLink: '设置密码链接', linkHelp: '请把此链接交给本人。15 分钟内有效,只能使用一次。', enable: '启用', disable: '停用',
+  desk: {
+    title: '送达详情', open: '详情', back: '返回列表', record: '查看记录', none: '没有保存的尝试:只保存未成功的,最近五次,30 天。',
+    attempt: '第 {n} 次 · 版本 {revision}', became: '结果', masked: '个人信息已隐藏', reveal: '查看完整内容', revealWhy: '查看目的', revealNote: '将记入审计:谁、何时、为什么。', revealed: '已显示完整内容,本次查看已记入审计',
+    unreadable: '这次尝试的内容已无法打开(密钥已更换)。', request: '请求', answer: '答复', cut: '过长,只保留开头({bytes} 字节)', noAnswer: '没有收到答复', notSent: '没有发出',
+    status: '状态码 {n}', took: '{n} 毫秒', rule: '规则第 {n} 行', amend: '改后重发', amendWhy: '修改原因', amendNote: '代填报人修改,按同样规则核对后作为新版本发送;修改原因和改动的位置记入审计,填报人能在历史中看到。', needReveal: '修改需要先查看完整内容,您没有这项权限。',
+    op: { create: '新建', update: '更新', withdraw: '撤回', lookup: '查询' },
+    outcome: { ok: '成功', retry: '可重试', unavailable: '对方不可用', rejected: '被退回', unknown: '不明', broken: '配置有误', accepted: '已受理,待编号', duplicate: '对方已有', reauth: '需重新登录', handoff: '需人工', absent: '对方没有', pending: '尚未有结果' },
+  },
+  find: { title: '查找送达', type: '类型', key: '查找项', value: '内容(完全一致)', area: '区划开头', from: '填报自', to: '填报至', go: '查找', clear: '只看异常', results: '查找结果' },
 };

@@ -4,7 +4,7 @@ export default {
   filedAt: '{at} 提交', happenedAt: '{at} 发生', sent: '送去的内容({n} 项)', sentShow: '送去了哪些内容', conflictOf: '“{field}”两边都改过', empty: '(空)', kept: '修改已保存在本机', discardEdit: '放弃修改', revision: '第 {n} 版', progress: '{done}/{all} 个系统已办妥',
   withdrawn: '已撤回', masked: '个人信息已隐去',
   lanes: '送达情况', system: '系统', number: '对方编号', notYet: '尚无编号', proof: '回执摘要',
-  data: '填报内容', history: '修改记录', who: '{by} 于 {at}', changed: '改动', firstFiled: '首次提交',
+  data: '填报内容', history: '修改记录', who: '{by} 于 {at}', changed: '改动', firstFiled: '首次提交', forOwner: '代填报人修改:{why}',
   mend: '修改', withdraw: '撤回', print: '打印', printTable: '受理登记表', printAgreement: '调解协议书',
   withdrawWhy: '撤回原因', withdrawSure: '撤回后,能撤回的系统会自动撤回,其余系统会提示人工处理。',
   say: {

@@ -5,7 +5,7 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { Nginx, TOP } from './nginx.mjs';
+import { Nginx, TOP, until } from './nginx.mjs';
 import { startRedis } from './redis-server.mjs';
 import { AUDIENCE, ISSUER, claims, makeKey, makeToken } from './tokens.mjs';
 
@@ -99,6 +99,8 @@ export async function startGateway(options = {}) {
   });
   try {
     await nginx.start();
+    /* Redis may be slow to greet on a machine that is busy; 404: this gateway does not say */
+    if (redis && !options.via) await until('the gateway is ready', async () => (await nginx.request('GET', '/readyz')).status !== 503, 20000);
   } catch (e) { /* a test that expects it must not leave a Redis behind, which would keep it alive */
     deploy.remove();
     await redis?.stop();

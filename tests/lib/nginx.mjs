@@ -4,6 +4,7 @@
  *
  * YIMEN_NGINX         binary (default: the installed nginx)
  * YIMEN_MODULE        the dynamic module; "static" when the binary has it built in (build-nginx-asan)
+ * YIMEN_PRELOAD       LD_PRELOAD of nginx: the sanitizers, when the module alone has them
  */
 import { spawn } from 'node:child_process';
 import assert from 'node:assert/strict';
@@ -18,6 +19,7 @@ import { leaveNothing } from './children.mjs';
 export const TOP = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const BINARY = process.env.YIMEN_NGINX ?? '/usr/sbin/nginx';
 const MODULE = process.env.YIMEN_MODULE ?? path.join(TOP, 'build/nginx/ngx_http_yimen_module.so');
+const PRELOAD = process.env.YIMEN_PRELOAD ? { LD_PRELOAD: process.env.YIMEN_PRELOAD } : {};
 const BAD = /\[(alert|emerg|crit)\]|Sanitizer|runtime error|exited on signal/;
 
 /* UBSan's one note in nginx itself: ngx_pstrdup() copies nothing from a NULL pointer. */
@@ -97,6 +99,7 @@ http {
       ASAN_OPTIONS: 'detect_odr_violation=0:abort_on_error=0:detect_leaks=1',
       UBSAN_OPTIONS: 'print_stacktrace=1',
       LSAN_OPTIONS: `suppressions=${path.join(TOP, 'tests/lib/lsan.supp')}:print_suppressions=0`,
+      ...PRELOAD,
       ...this.options.env,
     };
     this.child = leaveNothing(spawn(BINARY, ['-p', this.dir, '-c', this.confFile, '-e', this.logFile],
@@ -225,7 +228,7 @@ export function testNginx(options) {
   const n = new Nginx(options);
   return new Promise((done) => {
     const child = spawn(BINARY, ['-t', '-p', n.dir, '-c', n.confFile, '-e', n.logFile],
-      { env: { ...process.env, ASAN_OPTIONS: 'detect_odr_violation=0:detect_leaks=0', ...options.env } });
+      { env: { ...process.env, ASAN_OPTIONS: 'detect_odr_violation=0:detect_leaks=0', ...PRELOAD, ...options.env } });
     let text = '';
     child.stdout.on('data', (d) => { text += d; });
     child.stderr.on('data', (d) => { text += d; });

@@ -31,7 +31,7 @@ describe('open redirects', () => {
     inv = new Invariants(g);
     inside = new Browser(g.nginx);
     inv.secret(PASSWORD);
-    assert.equal((await inside.signIn('mei', PASSWORD)).status, 303);
+    assert.equal((await inside.signInAs('mei', PASSWORD)).status, 303);
   });
   after(async () => { try { inv.done(); } finally { await g.stop(); } });
 

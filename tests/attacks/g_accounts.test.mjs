@@ -71,7 +71,7 @@ describe('local accounts', () => {
     const seen = [];
     for (const name of ['mei', 'nobody', 'closed', 'empty', 'mei@example.cn', 'no@example.cn']) {
       const b = new Browser(g.nginx);
-      const r = await b.signIn(name, WRONG);
+      const r = await b.signInAs(name, WRONG);
       inv.refused(r, 403, { page: true });
       const headers = { ...r.headers };
       delete headers.date;
@@ -157,7 +157,7 @@ describe('local accounts', () => {
     inv.refused(await b.post('/auth/login', good, { 'content-type': 'text/plain' }), 415, { page: true });
     inv.refused(await b.post('/auth/login', JSON.stringify(good), { 'content-type': 'application/json' }), 415, { page: true });
     inv.refused(await b.post('/auth/login', `${encode(good)}&name=bo`), 400, { page: true });
-    assert.equal(await b.me(), null);
+    assert.equal(await b.who(), null);
     assert.equal((await b.post('/auth/login', good)).status, 303, 'and one that did');
 
     /* what would sign a victim in as the attacker */
@@ -167,7 +167,7 @@ describe('local accounts', () => {
       inv.refused(await b.post(page, change, { origin: 'https://evil.test' }), 403, { page: true });
       inv.refused(await b.post(page, { ...change, form: other.form.hidden.form }), 403, { page: true });
     }
-    assert.equal((await new Browser(g.nginx).signIn('mei', PASSWORD)).status, 303, 'nothing was changed');
+    assert.equal((await new Browser(g.nginx).signInAs('mei', PASSWORD)).status, 303, 'nothing was changed');
   });
 
   test('G141 cookies in several headers: the form\'s is found; of two that differ none is taken', async () => {
@@ -196,21 +196,21 @@ describe('local accounts', () => {
 
   test('G142 one-time codes: once, in their window, in the browser that knew the password', async () => {
     const b = new Browser(g.nginx);
-    assert.equal((await b.signIn('ann', PASSWORD)).status, 303);
+    assert.equal((await b.signInAs('ann', PASSWORD)).status, 303);
     const { secret, codes } = await enrol(b);
     inv.secret(secret, ...codes);
 
     const one = new Browser(g.nginx), two = new Browser(g.nginx);
-    await one.signIn('ann', PASSWORD);
-    await two.signIn('ann', PASSWORD);
-    assert.equal(await one.me(), null);
+    await one.signInAs('ann', PASSWORD);
+    await two.signInAs('ann', PASSWORD);
+    assert.equal(await one.who(), null);
     /* enrolment used the step before: this one and the next are left */
     for (const offset of [-3, -2, 2, 3]) inv.refused(await one.submit({ code: code(secret, offset) }), 403, { page: true });
     const now = code(secret, 1);
     assert.equal((await one.submit({ code: now })).status, 303, one.alert);
     inv.refused(await two.submit({ code: now }), 403, { page: true });
     inv.refused(await two.submit({ code: code(secret, 0) }), 403, { page: true });
-    assert.equal(await two.me(), null);
+    assert.equal(await two.who(), null);
 
     /* the step of one browser is nothing in another, and nothing when it was altered */
     const step = two.form.hidden.step, thief = new Browser(g.nginx);
@@ -223,26 +223,26 @@ describe('local accounts', () => {
     /* recovery codes: each once, even when it comes twice at the same time */
     const tries = await Promise.all([0, 1].map(async () => {
       const x = new Browser(g.nginx);
-      await x.signIn('ann', PASSWORD);
+      await x.signInAs('ann', PASSWORD);
       return x;
     }));
     const both = await Promise.all(tries.map((x) => x.submit({ code: codes[1] })));
     assert.deepEqual(both.map((r) => r.status).sort(), [303, 403]);
     const late = new Browser(g.nginx);
-    await late.signIn('ann', PASSWORD);
+    await late.signInAs('ann', PASSWORD);
     inv.refused(await late.submit({ code: codes[1] }), 403, { page: true });
     assert.equal((await late.submit({ code: codes[2].toUpperCase().replaceAll('-', ' ') })).status, 303, late.alert);
   });
 
   test('G143 a new factor or password ends every other session', async () => {
     const here = new Browser(g.nginx), there = new Browser(g.nginx);
-    await here.signIn('bo', PASSWORD);
-    await there.signIn('bo', PASSWORD);
+    await here.signInAs('bo', PASSWORD);
+    await there.signInAs('bo', PASSWORD);
     await enrol(here);
-    await until('the other is out', async () => (await there.me()) === null, 1000);
-    assert.ok(await here.me());
+    await until('the other is out', async () => (await there.who()) === null, 1000);
+    assert.ok(await here.who());
     assert.equal((await g.cli(['totp', 'bo', '--off'])).code, 0);
-    await until('by the administrator too', async () => (await here.me()) === null, 1000);
+    await until('by the administrator too', async () => (await here.who()) === null, 1000);
   });
 
   test('G143 a reset link: once, fifteen minutes, whatever Host says', async () => {
@@ -256,7 +256,7 @@ describe('local accounts', () => {
     inv.secret(path.slice(path.indexOf('=') + 1));
 
     const session = new Browser(g.nginx), b = new Browser(g.nginx);
-    assert.equal((await session.signIn('eve', PASSWORD)).status, 303);
+    assert.equal((await session.signInAs('eve', PASSWORD)).status, 303);
     for (let i = 0; i < 2; i++) assert.equal((await b.get(path)).status, 200, 'looking uses nothing up');
     for (const [fresh, again] of [['short', 'short'], [FRESH, `${FRESH}x`], ['eve-eve-eve', 'eve-eve-eve']]) {
       inv.refused(await b.submit({ fresh, again }), 403, { page: true });
@@ -266,9 +266,9 @@ describe('local accounts', () => {
     const both = await Promise.all([b.submit({ fresh: FRESH, again: FRESH }), late.submit({ fresh: `${FRESH}-2`, again: `${FRESH}-2` })]);
     assert.deepEqual(both.map((r) => r.status).sort(), [200, 403]);
     inv.refused(await b.get(path), 403, { page: true });
-    await until('its sessions are over', async () => (await session.me()) === null, 1000);
+    await until('its sessions are over', async () => (await session.who()) === null, 1000);
     const right = both[0].status === 200 ? FRESH : `${FRESH}-2`;
-    assert.equal((await session.signIn('eve', right)).status, 303);
+    assert.equal((await session.signInAs('eve', right)).status, 303);
 
     /* made with the very key, but too old; altered; of another kind */
     const seal = (kind, text) => sealBytes(g.deploy.ring, kind, text.replace('DIGEST', digest(g.deploy.ring, kind, ''))).toString('base64url');
@@ -283,13 +283,13 @@ describe('local accounts', () => {
 
   test('G144 self-service changes nothing but what it is for', async () => {
     const b = new Browser(g.nginx);
-    await b.signIn('mei', PASSWORD);
+    await b.signInAs('mei', PASSWORD);
     await b.get('/auth/password');
     const r = await b.submit({ password: PASSWORD, fresh: FRESH, again: FRESH, roles: 'admin', role: 'admin', disabled: '0', id: g.ids.bo, subject: `local:${g.ids.bo}` });
     assert.equal(r.status, 200, b.alert);
-    assert.deepEqual((await b.me()).roles, ['staff']);
-    assert.equal((await b.me()).subject, `local:${g.ids.mei}`);
-    const { csrf } = await b.me();
+    assert.deepEqual((await b.who()).roles, ['staff']);
+    assert.equal((await b.who()).subject, `local:${g.ids.mei}`);
+    const { csrf } = await b.who();
     for (const [method, path, body] of [['PATCH', `/api/v1/users/${g.ids.mei}`, { roles: ['admin'] }], ['POST', '/api/v1/users', { login: 'x', roles: ['admin'] }]]) {
       const refused = await b.request(method, path, { headers: { accept: 'application/json', 'sec-fetch-mode': 'cors', origin: PUBLIC_URL, 'x-yimen-csrf': csrf, 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' }, body: JSON.stringify(body) });
       inv.refused(refused, 403);
@@ -372,13 +372,13 @@ describe('guessing', () => {
     const inv = new Invariants(g);
     try {
       const home = new Browser(g.nginx);
-      assert.equal((await home.signIn('mei', PASSWORD)).status, 303);
+      assert.equal((await home.signInAs('mei', PASSWORD)).status, 303);
       const guess = await guesser(g);
       const flood = async () => { for (let i = 0; i < 6; i++) await guess('mei', WRONG); };
       await flood();
       inv.refused(await guess('mei', PASSWORD), 429, { page: true });
       home.cookies.delete('__Host-yimen');
-      assert.equal((await home.signIn('mei', PASSWORD)).status, 303, 'at home');
+      assert.equal((await home.signInAs('mei', PASSWORD)).status, 303, 'at home');
       for (let i = 0; i < 3; i++) { await flood(); await sleep(650); }
       assert.equal((await guess('mei', PASSWORD)).status, 303, 'a stranger who knows the password waits, and then comes in');
     } finally { await g.stop(); }
@@ -407,10 +407,10 @@ describe('guessing', () => {
     const inv = new Invariants(g);
     try {
       const b = new Browser(g.nginx);
-      await b.signIn('mei', PASSWORD);
+      await b.signInAs('mei', PASSWORD);
       const { secret } = await enrol(b);
       const thief = new Browser(g.nginx);
-      assert.equal((await thief.signIn('mei', PASSWORD)).status, 200);
+      assert.equal((await thief.signInAs('mei', PASSWORD)).status, 200);
       const { hidden } = thief.form;
       const tries = await Promise.all(Array.from({ length: 60 }, (_, i) => thief.post('/auth/login/code', { ...hidden, code: String(100000 + i) })));
       assert.equal(tries.filter((r) => r.status === 403).length, 5, 'with the password one of six was used');
@@ -433,7 +433,7 @@ describe('guessing', () => {
       assert.equal(count(403) + count(503), 50);
       assert.ok(count(403) >= 30 && count(503) > 0, `${count(403)} looked at, ${count(503)} put off`);
       for (const r of answers.filter((x) => x.status === 503)) assert.match(r.headers['retry-after'], /^\d+$/);
-      assert.equal((await new Browser(g.nginx).signIn('mei', PASSWORD)).status, 303);
+      assert.equal((await new Browser(g.nginx).signInAs('mei', PASSWORD)).status, 303);
 
       /* a worker that is told to end finishes its hashes first */
       const last = Array.from({ length: 6 }, () => guess('mei', WRONG));

@@ -126,10 +126,10 @@ describe('the CAS server', () => {
         const r = await c.get(`/cas/logout?${name}=${encodeURIComponent(service)}`);
         assert.equal(r.headers.location, undefined);
         inv.refused(r, 400, { page: true });
-        assert.equal(await c.me(), null, 'signed out all the same');
+        assert.equal(await c.who(), null, 'signed out all the same');
       }
     }
-    assert.ok(await b.me(), 'the other session is as it was');
+    assert.ok(await b.who(), 'the other session is as it was');
   });
 
   test('H150 renew asks for credentials, gateway comes back without a ticket, renew wins over gateway', async () => {

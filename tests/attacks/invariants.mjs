@@ -121,8 +121,7 @@ export async function rawRequest(nginx, bytes, ms = 3000) {
 /* A well-formed request line and headers around a target that may be anything. */
 export const get = (target, more = '', method = 'GET') => `${method} ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${more}\r\n`;
 
-/* What a browser sends when a person follows a link. */
-export const NAVIGATION = { accept: 'text/html,application/xhtml+xml', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+export { NAVIGATION } from '../lib/browser.mjs';
 
 /* Names of headers under which an application may look for a person. */
 const IDENTITY = /^(?:x.)?(?:remote|forwarded|auth|authenticated|authorized|jwt|webauth|iap|user|email|groups|roles|yimen)(?:[^a-z0-9].*)?$/i;

@@ -65,7 +65,7 @@ describe('what is written down', () => {
 
   test('K181 no token, code, password, cookie or session in log, audit, metrics or Redis', async () => {
     const b = new Browser(g.nginx);
-    await b.signIn('limei', PASSWORD);
+    await b.signInAs('limei', PASSWORD);
     const cookie = b.cookies.get(COOKIE);
     inv.secret(PASSWORD, cookie, cookie.slice(2), ...Object.values(g.tokens), ...g.deploy.ring.keys.map((k) => k.k));
     const strange = inv.secret(makeToken(makeKey('ES256', 'k-ES256'), claims('eve', 'admin')));

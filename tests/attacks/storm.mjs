@@ -5,8 +5,7 @@
  */
 import http from 'node:http';
 import readline from 'node:readline';
-import { Browser as Form } from '../lib/browser.mjs';
-import { Browser } from './browser.mjs';
+import { Browser } from '../lib/browser.mjs';
 import { startOp } from './hostile_op.mjs';
 
 const op = await startOp();
@@ -26,8 +25,10 @@ for await (const line of readline.createInterface({ input: process.stdin })) {
       req.end(body);
     }),
   };
-  const answers = await Promise.all(Array.from({ length: count }, () => (person ? new Form(nginx).signIn(person.name, person.password)
-    : new Browser(nginx).signIn())));
+  const answers = await Promise.all(Array.from({ length: count }, () => {
+    const b = new Browser(nginx);
+    return person ? b.signInAs(person.name, person.password) : b.signIn();
+  }));
   process.stdout.write(`${JSON.stringify(answers.map((r) => r.status))}\n`);
 }
 await op.stop();

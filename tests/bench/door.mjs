@@ -5,7 +5,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { Browser } from '../attacks/browser.mjs';
+import { Browser } from '../lib/browser.mjs';
 import { HostileOp } from '../attacks/hostile_op.mjs';
 import { LOCATIONS, startGateway, withSessions } from '../lib/gateway.mjs';
 import { Nginx, until } from '../lib/nginx.mjs';

@@ -27,7 +27,7 @@ export const startCas = (services, { cas = {}, accounts, auth, ...options } = {}
 /* A browser that is signed in. */
 export async function login(g, name = 'limei') {
   const b = new Browser(g.nginx);
-  const r = await b.signIn(name, PASSWORD);
+  const r = await b.signInAs(name, PASSWORD);
   assert.equal(r.status, 303, b.alert);
   return b;
 }

@@ -118,12 +118,12 @@ describe('tickets', () => {
     const b = await login(g);
     const r = await b.get(`/cas/logout?service=${encodeURIComponent(APP)}`);
     assert.deepEqual([r.status, r.headers.location], [303, APP]);
-    assert.equal(await b.me(), null);
+    assert.equal(await b.who(), null);
     const c = await login(g);
     const page = await c.get('/cas/logout');
     assert.equal(page.status, 200);
     assert.match(page.body, /您已退出登录/);
-    assert.equal(await c.me(), null);
+    assert.equal(await c.who(), null);
     const d = await login(g);
     assert.equal((await d.get(`/cas/logout?url=${encodeURIComponent(OLD)}`)).headers.location, OLD, 'the parameter of 2.0');
   });

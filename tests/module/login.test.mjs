@@ -38,10 +38,10 @@ describe('signing in on a page', () => {
   test('by login, e-mail address or alias: a session, and on to where one wanted to go', async () => {
     for (const name of ['limei', 'LiMei', ' limei ', 'LIMEI@example.cn', '李梅']) {
       const b = new Browser(g.nginx);
-      const r = await b.signIn(name, PASSWORD, { rd: '/apps/odr/?id=7' });
+      const r = await b.signInAs(name, PASSWORD, { rd: '/apps/odr/?id=7' });
       assert.equal(r.status, 303, b.alert);
       assert.equal(r.headers.location, '/apps/odr/?id=7');
-      const me = await b.me();
+      const me = await b.who();
       assert.equal(me.subject, `local:${g.ids.limei}`);
       assert.deepEqual([me.roles, me.area, me.org], [['staff', 'admin'], '330106', 'street']);
     }
@@ -49,25 +49,25 @@ describe('signing in on a page', () => {
 
   test('who is signed in is not asked again', async () => {
     const b = new Browser(g.nginx);
-    await b.signIn('zhao', PASSWORD);
+    await b.signInAs('zhao', PASSWORD);
     const r = await b.get('/auth/login?rd=/x');
     assert.deepEqual([r.status, r.headers.location], [303, '/x']);
   });
 
   test('a wrong password: the same page again, with the name, without a session', async () => {
     const b = new Browser(g.nginx);
-    const r = await b.signIn('limei', 'not-the-password');
+    const r = await b.signInAs('limei', 'not-the-password');
     assert.equal(r.status, 403);
     assert.equal(b.alert, '用户名或密码不正确。');
     assert.match(r.body, /name="name"[^>]* value="limei"/);
     assert.doesNotMatch(r.body, /not-the-password/);
-    assert.equal(await b.me(), null);
+    assert.equal(await b.who(), null);
   });
 
   test('another password: others are signed out, this browser stays', async () => {
     const here = new Browser(g.nginx), there = new Browser(g.nginx);
-    await here.signIn('zhao', PASSWORD);
-    await there.signIn('zhao', PASSWORD);
+    await here.signInAs('zhao', PASSWORD);
+    await there.signInAs('zhao', PASSWORD);
     await here.get('/auth/password');
     assert.equal((await here.submit({ password: 'wrong-wrong-wrong', fresh: 'river-8-gate-moon', again: 'river-8-gate-moon' })).status, 403);
     assert.equal(here.alert, '当前密码不正确。');
@@ -76,48 +76,48 @@ describe('signing in on a page', () => {
       assert.equal(r.status, 403, fresh);
       assert.notEqual(here.alert, '');
     }
-    assert.ok(await there.me(), 'nothing happened yet');
+    assert.ok(await there.who(), 'nothing happened yet');
     const r = await here.submit({ password: PASSWORD, fresh: 'river-8-gate-moon', again: 'river-8-gate-moon' });
     assert.equal(r.status, 200, here.alert);
-    assert.ok(await here.me());
-    await until('the other is out', async () => (await there.me()) === null, 1000);
-    assert.equal((await new Browser(g.nginx).signIn('zhao', PASSWORD)).status, 403);
-    assert.equal((await new Browser(g.nginx).signIn('zhao', 'river-8-gate-moon')).status, 303);
+    assert.ok(await here.who());
+    await until('the other is out', async () => (await there.who()) === null, 1000);
+    assert.equal((await new Browser(g.nginx).signInAs('zhao', PASSWORD)).status, 403);
+    assert.equal((await new Browser(g.nginx).signInAs('zhao', 'river-8-gate-moon')).status, 303);
   });
 
   test('a temporary password: another one before anything else', async () => {
     const b = new Browser(g.nginx);
-    const r = await b.signIn('temp', PASSWORD);
+    const r = await b.signInAs('temp', PASSWORD);
     assert.equal(r.status, 303);
     assert.match(r.headers.location, /^\/auth\/reset\?t=/);
-    assert.equal(await b.me(), null);
+    assert.equal(await b.who(), null);
     await b.get(r.headers.location);
     assert.equal((await b.submit({ fresh: 'river-9-gate-moon', again: 'river-9-gate-moon' })).status, 200, b.alert);
-    assert.equal((await b.signIn('temp', 'river-9-gate-moon')).status, 303);
-    assert.ok(await b.me());
+    assert.equal((await b.signInAs('temp', 'river-9-gate-moon')).status, 303);
+    assert.ok(await b.who());
   });
 
   test('a second factor: on with a code, asked for at sign-in, off with the password', async () => {
     const b = new Browser(g.nginx);
     await g.add('otto');
-    await b.signIn('otto', PASSWORD);
+    await b.signInAs('otto', PASSWORD);
     const { secret, codes } = await enrol(b);
     assert.equal(codes.length, 10);
-    assert.ok(await b.me());
+    assert.ok(await b.who());
 
     const other = new Browser(g.nginx);
-    let r = await other.signIn('otto', PASSWORD, { rd: '/here' });
+    let r = await other.signInAs('otto', PASSWORD, { rd: '/here' });
     assert.equal(r.status, 200);
-    assert.equal(await other.me(), null, 'the password alone is not enough');
+    assert.equal(await other.who(), null, 'the password alone is not enough');
     assert.equal((await other.submit({ code: '000000' })).status, 403);
     r = await other.submit({ code: code(secret) });
     assert.deepEqual([r.status, r.headers.location], [303, '/here'], other.alert);
-    assert.ok(await other.me());
+    assert.ok(await other.who());
 
     await other.get('/auth/totp');
     assert.equal((await other.submit({ password: 'wrong-wrong-wrong' })).status, 403);
     assert.equal((await other.submit({ password: PASSWORD })).status, 200);
-    assert.equal((await new Browser(g.nginx).signIn('otto', PASSWORD)).status, 303);
+    assert.equal((await new Browser(g.nginx).signInAs('otto', PASSWORD)).status, 303);
   });
 
   test('signed out, and pages for who is not signed in', async () => {
@@ -137,9 +137,9 @@ describe('signing in on a page', () => {
     g.deploy.auth.local.scrypt_log_n = '11';
     g.deploy.write();
     await g.nginx.reload();
-    assert.equal((await new Browser(g.nginx).signIn('limei', PASSWORD)).status, 303);
+    assert.equal((await new Browser(g.nginx).signInAs('limei', PASSWORD)).status, 303);
     assert.equal(Number(await kept()), Number(before) + 1);
-    assert.equal((await new Browser(g.nginx).signIn('limei', PASSWORD)).status, 303);
+    assert.equal((await new Browser(g.nginx).signInAs('limei', PASSWORD)).status, 303);
     assert.equal(Number(await kept()), Number(before) + 1);
   });
 });
@@ -166,29 +166,29 @@ describe('accounts as administrators see them', () => {
     const { user, link } = made.json;
     assert.deepEqual([user.login, user.aliases, user.roles, user.password, user.disabled], ['qian', ['老钱'], ['staff'], false, false]);
     assert.ok(link.startsWith(`${PUBLIC_URL}/auth/reset?t=`));
-    assert.equal((await new Browser(g.nginx).signIn('qian', PASSWORD)).status, 403, 'there is no password yet');
+    assert.equal((await new Browser(g.nginx).signInAs('qian', PASSWORD)).status, 403, 'there is no password yet');
 
     const b = new Browser(g.nginx);
     assert.equal((await b.get(link.slice(PUBLIC_URL.length))).status, 200);
     assert.equal((await b.submit({ fresh: PASSWORD, again: PASSWORD })).status, 200, b.alert);
-    assert.equal((await b.signIn('老钱', PASSWORD)).status, 303);
-    assert.deepEqual((await b.me()).roles, ['staff']);
+    assert.equal((await b.signInAs('老钱', PASSWORD)).status, 303);
+    assert.deepEqual((await b.who()).roles, ['staff']);
 
     const changed = await patch(user.id, { roles: ['staff', 'supervisor'], aliases: null });
     assert.deepEqual([changed.status, changed.json.roles, changed.json.aliases], [200, ['staff', 'supervisor'], []]);
-    await until('the session of the old roles has ended', async () => (await b.me()) === null, 1000);
-    assert.equal((await new Browser(g.nginx).signIn('老钱', PASSWORD)).status, 403);
+    await until('the session of the old roles has ended', async () => (await b.who()) === null, 1000);
+    assert.equal((await new Browser(g.nginx).signInAs('老钱', PASSWORD)).status, 403);
 
-    await b.signIn('qian', PASSWORD);
-    assert.ok(await b.me());
+    await b.signInAs('qian', PASSWORD);
+    assert.ok(await b.who());
     assert.equal((await patch(user.id, { disabled: true })).json.disabled, true);
-    await until('disabled: out within a second', async () => (await b.me()) === null, 1000);
-    assert.equal((await b.signIn('qian', PASSWORD)).status, 403);
+    await until('disabled: out within a second', async () => (await b.who()) === null, 1000);
+    assert.equal((await b.signInAs('qian', PASSWORD)).status, 403);
     assert.equal(b.alert, '此账号已停用，请联系管理员。');
-    assert.equal((await b.signIn('qian', 'wrong-wrong-wrong')).status, 403);
+    assert.equal((await b.signInAs('qian', 'wrong-wrong-wrong')).status, 403);
     assert.equal(b.alert, '用户名或密码不正确。');
     assert.equal((await patch(user.id, { disabled: false })).status, 200);
-    assert.equal((await b.signIn('qian', PASSWORD)).status, 303);
+    assert.equal((await b.signInAs('qian', PASSWORD)).status, 303);
   });
 
   test('listed in pages, without anything secret', async () => {
@@ -225,8 +225,8 @@ describe('accounts as administrators see them', () => {
 
   test('nobody shuts the door behind himself', async () => {
     const b = new Browser(g.nginx);
-    await b.signIn('boss', PASSWORD);
-    const me = await b.me();
+    await b.signInAs('boss', PASSWORD);
+    const me = await b.who();
     for (const body of [{ disabled: true }, { roles: ['staff'] }]) {
       const r = await b.request('PATCH', `/api/v1/users/${g.ids.boss}`, {
         headers: { 'content-type': 'application/merge-patch+json', origin: PUBLIC_URL, 'sec-fetch-site': 'same-origin', accept: 'application/json', 'sec-fetch-mode': 'cors', 'x-yimen-csrf': me.csrf },
@@ -234,7 +234,7 @@ describe('accounts as administrators see them', () => {
       });
       assert.equal(r.status, 409, r.body);
     }
-    assert.ok(await b.me());
+    assert.ok(await b.who());
   });
 });
 
@@ -261,15 +261,15 @@ describe('yimen user', () => {
 
   test('disable ends sessions within a second, enable and passwd let in again', async () => {
     const b = new Browser(g.nginx);
-    await b.signIn('first', PASSWORD);
-    assert.ok(await b.me());
+    await b.signInAs('first', PASSWORD);
+    assert.ok(await b.who());
     assert.equal((await g.cli(['disable', 'first'])).code, 0);
-    await until('out', async () => (await b.me()) === null, 1000);
-    assert.equal((await b.signIn('first', PASSWORD)).status, 403);
+    await until('out', async () => (await b.who()) === null, 1000);
+    assert.equal((await b.signInAs('first', PASSWORD)).status, 403);
     assert.equal((await g.cli(['enable', 'first'])).code, 0);
     assert.equal((await g.cli(['passwd', 'first@example.cn'], 'river-8-gate-moon\n')).code, 0);
-    assert.equal((await b.signIn('first', PASSWORD)).status, 403);
-    assert.equal((await b.signIn('first', 'river-8-gate-moon')).status, 303);
+    assert.equal((await b.signInAs('first', PASSWORD)).status, 403);
+    assert.equal((await b.signInAs('first', 'river-8-gate-moon')).status, 303);
     const what = (await g.redis.client.command('XRANGE', '{s0}:audit', '-', '+')).map(([, f]) => Object.fromEntries(f.flatMap((v, i) => (i % 2 ? [] : [[v, f[i + 1]]]))));
     for (const w of ['user_added', 'user_disabled', 'user_enabled', 'password_set']) {
       assert.ok(what.some((e) => e.what === w && e.who.startsWith('cli:') && e.id === `local:${g.ids.first}`), w);
@@ -284,7 +284,7 @@ describe('yimen user', () => {
     await keys('reseal');
     await keys('drop', old);
     await g.nginx.reload();
-    assert.equal((await new Browser(g.nginx).signIn('first', 'river-8-gate-moon')).status, 303);
+    assert.equal((await new Browser(g.nginx).signInAs('first', 'river-8-gate-moon')).status, 303);
     assert.deepEqual(JSON.parse((await g.cli(['list', '--json'])).out).map((u) => u.login), ['first']);
   });
 
@@ -324,7 +324,7 @@ describe('configuration', () => {
   test('a thread pool of one\'s own is used as it is', async () => {
     const g = await startAccounts({ a: { roles: 'staff' } }, { nginx: { main: 'thread_pool yimen threads=1 max_queue=8;' } });
     try {
-      assert.equal((await new Browser(g.nginx).signIn('a', PASSWORD)).status, 303);
+      assert.equal((await new Browser(g.nginx).signInAs('a', PASSWORD)).status, 303);
     } finally { await g.stop(); }
   });
 });

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { LOCATIONS, PUBLIC_URL, startGateway, withSessions } from '../lib/gateway.mjs';
 import { sleep, until } from '../lib/nginx.mjs';
-import { Browser } from '../attacks/browser.mjs';
+import { Browser } from '../lib/browser.mjs';
 import { Invariants } from '../attacks/invariants.mjs';
 import { startLemon } from './lemonldap.mjs';
 

@@ -9,7 +9,7 @@ import * as jose from 'jose';
 import Provider from 'oidc-provider';
 import { LOCATIONS, PUBLIC_URL, startGateway, withSessions } from '../lib/gateway.mjs';
 import { sleep, until } from '../lib/nginx.mjs';
-import { Browser } from '../attacks/browser.mjs';
+import { Browser } from '../lib/browser.mjs';
 import { Invariants } from '../attacks/invariants.mjs';
 
 const PEOPLE = { alice: { name: '王爱丽', preferred_username: 'alice', roles: ['leader'], area: '330106' }, bob: { name: 'Bob', preferred_username: 'bob', roles: ['clerk'], area: '330106003' } };
@@ -153,7 +153,7 @@ test('logout there is logout here, within a second', async () => {
   await signIn(b, 'alice');
   await signIn(other, 'bob');
   const page = await b.get(`${op.issuer}/session/end`);
-  const { action, fields } = (await import('../attacks/browser.mjs')).readForm(page.body);
+  const { action, fields } = (await import('../lib/browser.mjs')).readForm(page.body);
   const r = await b.ask('POST', new URL(action, page.url).href, { form: { ...fields, logout: 'yes' }, headers: { origin: op.issuer } });
   assert.ok([200, 302, 303].includes(r.status), r.body);
   await until('signed out', async () => (await b.me()).status === 401, 1500);

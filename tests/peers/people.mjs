@@ -21,7 +21,7 @@ export class Person extends Browser {
   /* One sign-in, on the gateway's own page. */
   static async signedIn(g, login) {
     const p = new Person(g.nginx, { headers: { 'accept-language': 'en', host: 'yimen.example' } });
-    const r = await p.signIn(login, PASSWORD);
+    const r = await p.signInAs(login, PASSWORD);
     assert.equal(r.status, 303, p.alert);
     return p;
   }

@@ -79,7 +79,8 @@ describe('a key ring', () => {
 
   test('rotated: a new key seals, the old one opens, everything is sealed anew, the old one can go', async () => {
     const r1 = (await g.call('staff', 'POST', '/records', { body: note() })).json;
-    await deliver(g, 'alpha', ({ id }) => ({ verdict: 'j', problem: seal(set(), `problem:${id}`, JSON.stringify({ code: 'refused', message: '王某', at: 1 })) }));
+    await deliver(g, 'alpha', ({ id }) => ({ verdict: 'j', problem: seal(set(), `problem:${id}`, JSON.stringify({ code: 'refused', message: '王某', at: 1 })),
+      trace: sealBytes(set(), `attempt:${id}`, JSON.stringify({ at: 1, attempt: 1, revision: 1, op: 'create', letter: 'j', steps: [{ operation: 'create', request: { text: '王某', masked: '***' } }] })) }));
     await g.call('operator', 'POST', '/systems/beta/pause', { body: { reason: '轮换' } });
     /* an account and a session, as their owners keep them */
     const account = '01J0000000000000000000000A';
@@ -96,7 +97,7 @@ describe('a key ring', () => {
     await g.nginx.reload();
     assert.equal((await keys('drop', old)).code, 1, 'not while things are sealed with it');
     const counted = await reseal('--dry-run');
-    assert.ok(counted.left[old].records >= 3 && counted.left[old].problems >= 1 && counted.left[old].accounts === 1 && counted.left[old].reasons === 1 && counted.left[old].attachments === 2, JSON.stringify(counted));
+    assert.ok(counted.left[old].records >= 3 && counted.left[old].problems >= 1 && counted.left[old].attempts >= 1 && counted.left[old].accounts === 1 && counted.left[old].reasons === 1 && counted.left[old].attachments === 2, JSON.stringify(counted));
     const r = await reseal();
     assert.deepEqual(Object.keys(r.left[old] ?? {}).filter((k) => k !== 'evidence'), []);
     assert.equal(r.unreadable, 0);
@@ -111,6 +112,8 @@ describe('a key ring', () => {
     await g.nginx.reload();
     assert.equal((await g.call('staff', 'GET', `/records/${r1.id}`)).json.deliveries.alpha.problem.message, '王某');
     assert.equal((await g.call('staff', 'GET', `/records/${mine.id}`)).json.data.text, '第二版');
+    const shown = await g.call('operator', 'POST', `/records/${r1.id}/deliveries/alpha/attempts/reveal`, { body: { purpose: '核对' } });
+    assert.equal(shown.json.items[0].steps[0].request.text, '王某', shown.body);
     const got = await g.call('staff', 'GET', `/attachments/${sent.id}`);
     assert.deepEqual([got.status, got.headers['content-length'], got.body], [200, '300000', photo.toString('utf8')]);
     assert.deepEqual((await g.call('staff', 'GET', '/records?key.phone=13911112222')).json.items.map((x) => x.id), [mine.id]);

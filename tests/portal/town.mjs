@@ -14,9 +14,14 @@ const APPLICATIONS = `  applications:
       path: "/apps/assets/"
 `;
 
+const RIGHTS = `audit:
+  reveal: operator admin
+  amend: operator admin
+`;
+
 /** Fills a stack (see openStack); → what the pages are about. */
 export async function makeTown(stack) {
-  appendFileSync(stack.info.config, APPLICATIONS);
+  appendFileSync(stack.info.config, APPLICATIONS + RIGHTS);
   process.kill(stack.info.pids.nginx, 'SIGHUP');
   await until('the applications', 10, async () => (await stack.api('staff', '/applications')).json?.items.length === 2);
   const fine = await stack.file(dispute({ title: '甲与乙邻里噪声纠纷' }), 20);
@@ -67,6 +72,17 @@ export const pages = (town) => [
   { name: 'systems', role: 'admin', path: '/console', ready: 'tbody tr' },
   { name: 'deliveries', role: 'admin', path: '/console/deliveries', ready: 'tbody tr, main li' },
   { name: 'delivery', role: 'admin', path: `/console/deliveries/${town.refused}/data-commons`, ready: 'article pre' },
+  {
+    name: 'amend',
+    role: 'admin',
+    path: `/console/deliveries/${town.refused}/data-commons/amend`,
+    ready: '[role=dialog] textarea',
+    async act(page) {
+      await page.fill('[role=dialog] textarea', '按来电更正');
+      await page.click('[role=dialog] button[type=submit]');
+      await page.waitForSelector('#f_title');
+    },
+  },
   { name: 'adapters', role: 'admin', path: '/console/adapters?system=zj-odr', ready: 'main table' },
   { name: 'reports', role: 'admin', path: '/console/reports', ready: 'main table' },
   { name: 'opinions', role: 'admin', path: '/console/feedback', ready: 'main li.card' },

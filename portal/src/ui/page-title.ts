@@ -6,7 +6,7 @@ import { i18n } from '@/i18n';
 
 const TITLES: Record<string, string> = {
   home: 'nav.home', new: 'nav.file', records: 'nav.records', record: 'ops.record', edit: 'records.mend', print: 'records.print',
-  sessions: 'who.sessions', promise: 'feedback.promise', vault: 'home.apps', systems: 'ops.systems', deliveries: 'ops.deliveries',
+  delivery: 'ops.desk.title', amend: 'ops.desk.amend', sessions: 'who.sessions', promise: 'feedback.promise', vault: 'home.apps', systems: 'ops.systems', deliveries: 'ops.deliveries',
   reports: 'ops.reports', adapters: 'reports.adapters', feedback: 'feedback.list', users: 'ops.users', audit: 'ops.audit', nowhere: 'say.nowhere',
 };
 

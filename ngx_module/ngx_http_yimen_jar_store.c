@@ -169,6 +169,10 @@ ngx_http_yimen_jar_save(ngx_http_yimen_jar_t *x)
         rc = ngx_http_yimen_fcall_send(&call, NULL, NULL, NULL);
     }
 
+    if (n && rc == NGX_OK) {
+        ngx_http_yimen_redis_flush(ngx_http_yimen_worker.redis);
+    }
+
     if (rc != NGX_OK) {
         ngx_log_error(NGX_LOG_WARN, x->request->connection->log, 0,
                       "event=application.cookies_lost system=%s", x->app->id);

@@ -398,6 +398,23 @@ ngx_http_yimen_link_writable(ngx_http_yimen_redis_io_t *io)
 }
 
 
+void
+ngx_http_yimen_redis_flush(ngx_http_yimen_redis_t *redis)
+{
+    ngx_uint_t              i;
+    ngx_http_yimen_link_t  *link;
+
+    for (i = 0; i < redis->count; i++) {
+        link = &redis->links[i];
+
+        if (link->flush.posted) {
+            ngx_delete_posted_event(&link->flush);
+            ngx_http_yimen_link_flush(&link->flush);
+        }
+    }
+}
+
+
 static void
 ngx_http_yimen_link_flush(ngx_event_t *ev)
 {

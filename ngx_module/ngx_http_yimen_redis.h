@@ -66,6 +66,13 @@ ngx_int_t ngx_http_yimen_redis_call(ngx_http_yimen_redis_t *redis,
     ngx_pool_t *pool, ngx_uint_t argc, const char **argv,
     const size_t *argvlen, ngx_http_yimen_redis_pt handler, void *data);
 
+/*
+ * What was sent is written now and not at the end of this turn of the event
+ * loop: so that it reaches Redis before the answer reaches the client, whose
+ * next request another worker may have.
+ */
+void ngx_http_yimen_redis_flush(ngx_http_yimen_redis_t *redis);
+
 /* calls that have no answer yet, and connections that take calls */
 ngx_uint_t ngx_http_yimen_redis_pending(ngx_http_yimen_redis_t *redis);
 ngx_uint_t ngx_http_yimen_redis_usable(ngx_http_yimen_redis_t *redis);

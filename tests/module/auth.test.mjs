@@ -41,7 +41,7 @@ describe('bearer tokens', () => {
         const r = await me(token);
         assert.equal(r.status, 200, r.body);
         assert.deepEqual(r.json, { subject: 'mei', org: '', area: '', roles: ['staff'], login: null, name: null, provider: null,
-          auth_time: null, method: 'bearer', csrf: null, session: null });
+          auth_time: null, method: 'bearer', csrf: null, session: null, rights: [] });
       }
     });
   }

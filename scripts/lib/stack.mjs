@@ -202,6 +202,15 @@ ${portal}    }
 }
 
 /* One person of each role, with a password of this stack alone. */
+/* The console shows what the adapters' tests said, good or bad: a copy without their data starts as well. */
+function recordTests(s) {
+  try {
+    run(s, 'yimen', 'test', '--record', '--config', s.config);
+  } catch (error) {
+    if (error.status !== 1) throw error;
+  }
+}
+
 function makePeople(s) {
   s.accounts = {};
   for (const role of ROLES) {
@@ -229,7 +238,7 @@ async function up(o) {
     [s.pids.redis, s.pids.lab] = await Promise.all([parts.redis(s), parts.lab(s)]);
     save();
     run(s, 'yimen', 'store', 'load', '--config', s.config);
-    run(s, 'yimen', 'test', '--record', '--config', s.config);   /* the console shows what they said */
+    recordTests(s);
     makePeople(s);
     s.pids.nginx = await parts.nginx(s);
     s.pids.dispatcher = await parts.dispatcher(s);

@@ -260,12 +260,13 @@ test('I160 endless meta-refresh', async () => {
 
 test('I160 the breaker opens', async () => {
   app.on['GET /login'] = (req, res) => { res.destroy(); return true; };
-  for (let i = 0; i < 12; i++) {
+  for (let i = 0; i < 30; i++) {
     await enter('staff', 'breaker', WANG);
     await refusedWith('staff', '/breaker/home', 503, /does not answer/);
   }
   const asked = app.count('GET', '/login');
-  assert.ok(asked <= 2 * 5, `${asked} requests of two workers`);
+  /* five of each of two workers; a kept connection that is found closed is asked once more */
+  assert.ok(asked <= 2 * 5 + 4, `${asked} requests of two workers`);
   assert.match(g.nginx.log() + g.nginx.stderr, /event=application\.suspended system=breaker/);
 });
 

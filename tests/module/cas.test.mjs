@@ -218,7 +218,8 @@ describe('single sign-out', () => {
       await until('another try with the dead one', () => dead.hits >= 3, 20000);
       await sleep(1500);
       assert.equal(weak.hits, 3, 'not again');
-      assert.equal(rude.hits, 1, 'it has said no');
+      /* the worker may have died before it wrote that down */
+      assert.ok(rude.hits <= 2, `it has said no, and was told ${rude.hits} times`);
       const later = (await Promise.all([0, 1].map((n) => own.redis.client.command('ZCARD', `{s${n}}:slr`)))).reduce((x, y) => x + y);
       assert.ok(later <= 1, 'only the dead one comes back');
     } finally {

@@ -15,6 +15,7 @@ export async function dump(client) {
     for (const key of keys) {
       parts.push(key);
       const type = await client.command('TYPE', key);
+      if (type === 'none') continue;   /* its time was over meanwhile */
       const read = { string: ['GET', key], hash: ['HGETALL', key], zset: ['ZRANGE', key, 0, -1], set: ['SMEMBERS', key], stream: ['XRANGE', key, '-', '+'], list: ['LRANGE', key, 0, -1] }[type];
       parts.push(...[await client.command(...read)].flat(9).map(String));
     }

@@ -72,10 +72,6 @@ ngx_http_yimen_delivery_attempts_reveal(ngx_http_yimen_ctx_t *ctx)
 static void
 ngx_http_yimen_attempts_may(ngx_http_yimen_ctx_t *ctx)
 {
-    struct ym_str              purpose;
-    ngx_http_yimen_args_t      args;
-    ngx_http_yimen_evidence_t  e;
-
     if (ngx_http_yimen_attempts_exist(ctx) != NGX_OK) {
         return;
     }
@@ -89,26 +85,8 @@ ngx_http_yimen_attempts_may(ngx_http_yimen_ctx_t *ctx)
         return;
     }
 
-    ngx_memzero(&e, sizeof(ngx_http_yimen_evidence_t));
-    e.what = "reveal";
-    e.who = ctx->who.subject;
-    e.id = ctx->params[0];
-    e.system = ctx->params[1];
-
-    if (ngx_http_yimen_reveal_purpose(ctx, &purpose) != NGX_OK) {
-        return;
-    }
-
-    if (ngx_http_yimen_seal_text(ctx, NGX_HTTP_YIMEN_SEAL_WHY, YM_STR(""),
-                                 purpose, &e.why)
-        != NGX_OK)
-    {
-        ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_INTERNAL, NULL, NULL);
-        return;
-    }
-
-    ngx_http_yimen_evidence_args(ctx, &e, &args);
-    ngx_http_yimen_calls(ctx, &args, 1, ngx_http_yimen_attempts_noted);
+    ngx_http_yimen_reveal_note(ctx, ctx->params[1],
+                               ngx_http_yimen_attempts_noted);
 }
 
 

@@ -99,6 +99,13 @@ ngx_int_t ngx_http_yimen_reveal_purpose(ngx_http_yimen_ctx_t *ctx,
     struct ym_str *ret);
 
 /*
+ * Writes into the evidence who reveals what for which purpose; the handler
+ * gets the answer: no evidence, no data.  system: "" for the whole record.
+ */
+void ngx_http_yimen_reveal_note(ngx_http_yimen_ctx_t *ctx,
+    struct ym_str system, ngx_http_yimen_handler_pt handler);
+
+/*
  * Whether the caller sees in full what somebody else has filed: that is a fact
  * worth writing down.  The second does it, for a record or (id "") for many.
  */

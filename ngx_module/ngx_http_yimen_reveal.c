@@ -133,9 +133,6 @@ ngx_http_yimen_reveal_purpose(ngx_http_yimen_ctx_t *ctx, struct ym_str *ret)
 static void
 ngx_http_yimen_reveal_seen(ngx_http_yimen_ctx_t *ctx)
 {
-    struct ym_str                  purpose;
-    ngx_http_yimen_args_t          args;
-    ngx_http_yimen_evidence_t      e;
     ngx_http_yimen_record_work_t  *work;
 
     work = ctx->work;
@@ -149,10 +146,23 @@ ngx_http_yimen_reveal_seen(ngx_http_yimen_ctx_t *ctx)
         return;
     }
 
+    ngx_http_yimen_reveal_note(ctx, YM_STR(""), ngx_http_yimen_reveal_noted);
+}
+
+
+void
+ngx_http_yimen_reveal_note(ngx_http_yimen_ctx_t *ctx, struct ym_str system,
+    ngx_http_yimen_handler_pt handler)
+{
+    struct ym_str              purpose;
+    ngx_http_yimen_args_t      args;
+    ngx_http_yimen_evidence_t  e;
+
     ngx_memzero(&e, sizeof(ngx_http_yimen_evidence_t));
     e.what = "reveal";
     e.who = ctx->who.subject;
     e.id = ctx->params[0];
+    e.system = system;
 
     if (ngx_http_yimen_reveal_purpose(ctx, &purpose) != NGX_OK) {
         return;
@@ -167,7 +177,7 @@ ngx_http_yimen_reveal_seen(ngx_http_yimen_ctx_t *ctx)
     }
 
     ngx_http_yimen_evidence_args(ctx, &e, &args);
-    ngx_http_yimen_calls(ctx, &args, 1, ngx_http_yimen_reveal_noted);
+    ngx_http_yimen_calls(ctx, &args, 1, handler);
 }
 
 

@@ -5,6 +5,8 @@
 #include "ym_codec.h"
 #include "ym_conf.h"
 
+#include <stdio.h>
+
 #define MAC_HEX (YM_CHAIN_MAC - 1)
 #define LABEL "audit"
 
@@ -109,4 +111,45 @@ bool ym_chain_holds(const struct ym_ring *ring, const struct ym_chain_line *line
         return false;
     }
     return ym_equal_secret(line->mac, (struct ym_str){out, MAC_HEX});
+}
+
+/* ---- where a shard stands ---- */
+
+bool ym_chain_mark_parse(struct ym_str text, struct ym_chain_mark *ret)
+{
+    const char *end = text.p + text.n, *dash, *dot;
+    struct ym_chain_mark m = {0, 0, 0};
+
+    dash = text.n > 0 ? memchr(text.p, '-', text.n) : NULL;
+    if (dash == NULL) {
+        return false;
+    }
+    dot = memchr(dash, '.', (size_t)(end - dash));
+    if (!ym_int_parse((struct ym_str){text.p, (size_t)(dash - text.p)}, &m.ms) ||
+        !ym_int_parse((struct ym_str){dash + 1, (size_t)((dot != NULL ? dot : end) - dash) - 1},
+                      &m.n) ||
+        (dot != NULL &&
+         !ym_int_parse((struct ym_str){dot + 1, (size_t)(end - dot) - 1}, &m.item))) {
+        return false;
+    }
+    *ret = m;
+    return true;
+}
+
+struct ym_str ym_chain_mark_text(const struct ym_chain_mark *m, char out[YM_CHAIN_MARK_TEXT])
+{
+    int n = snprintf(out, YM_CHAIN_MARK_TEXT, "%lld-%lld", (long long)m->ms, (long long)m->n);
+
+    if (m->item > 0) {
+        n += snprintf(out + n, YM_CHAIN_MARK_TEXT - (size_t)n, ".%lld", (long long)m->item);
+    }
+    return (struct ym_str){out, (size_t)n};
+}
+
+bool ym_chain_mark_later(const struct ym_chain_mark *a, const struct ym_chain_mark *than)
+{
+    if (a->ms != than->ms) {
+        return a->ms > than->ms;
+    }
+    return a->n != than->n ? a->n > than->n : a->item > than->item;
 }

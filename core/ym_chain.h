@@ -45,10 +45,25 @@ bool ym_chain_holds(const struct ym_ring *ring, const struct ym_chain_line *line
 
 /* ---- going through all of it ---- */
 
-/* What a shard's lines have told so far. */
+/*
+ * An entry of a shard's stream, as text "<ms>-<n>"; where one entry holds many things, also which of
+ * them: "<ms>-<n>.<item>", from 1 on. All zero = before the first.
+ */
+struct ym_chain_mark {
+    int64_t ms, n, item;
+};
+
+#define YM_CHAIN_MARK_TEXT 64
+
+bool ym_chain_mark_parse(struct ym_str text,
+                         struct ym_chain_mark *ret); /* false: *ret is as it was */
+struct ym_str ym_chain_mark_text(const struct ym_chain_mark *m, char out[YM_CHAIN_MARK_TEXT]);
+bool ym_chain_mark_later(const struct ym_chain_mark *a, const struct ym_chain_mark *than);
+
+/* What a shard's lines have told so far: the last of each kind. */
 struct ym_chain_place {
-    int64_t ms, n;  /* last entry of its stream, <ms>-<n> */
-    int64_t serial; /* last record */
+    struct ym_chain_mark entry; /* of its stream of events */
+    int64_t serial;             /* record */
 };
 
 #define YM_CHAIN_SHARDS 32

@@ -51,14 +51,6 @@ void ym_chain_walk_segment(struct ym_chain_walk *w, const char *name)
 
 /* ---- what a line says ---- */
 
-static bool entry_parse(const char *text, struct ym_chain_place *ret)
-{
-    const char *dash = text != NULL ? strchr(text, '-') : NULL;
-
-    return dash != NULL && ym_int_parse((struct ym_str){text, (size_t)(dash - text)}, &ret->ms) &&
-           ym_int_parse(ym_str_of(dash + 1), &ret->n);
-}
-
 static struct ym_chain_place *place_of(struct ym_chain_walk *w, const json_t *line, size_t *ret)
 {
     const json_t *shard = json_object_get(line, "shard");
@@ -71,37 +63,58 @@ static struct ym_chain_place *place_of(struct ym_chain_walk *w, const json_t *li
     return &w->places[*ret];
 }
 
+/* What a stream told: in its order. */
+static void look_at_mark(struct ym_chain_walk *w, int64_t seq, const char *text, size_t shard,
+                         struct ym_chain_mark *last)
+{
+    struct ym_chain_mark m;
+
+    if (text == NULL || !ym_chain_mark_parse(ym_str_of(text), &m)) {
+        return;
+    }
+    if (ym_chain_mark_later(&m, last)) {
+        *last = m;
+    } else {
+        report(w, seq, "doubled", "entry %s of shard %zu stands there twice or too late", text,
+               shard);
+    }
+}
+
+static void look_at_serial(struct ym_chain_walk *w, int64_t seq, int64_t serial, size_t shard)
+{
+    struct ym_chain_place *p = &w->places[shard];
+
+    if (serial <= p->serial) {
+        report(w, seq, "doubled", "record %lld of shard %zu stands there twice", (long long)serial,
+               shard);
+    } else if (serial > p->serial + 1 && w->placed[shard]) {
+        report(w, seq, "missing", "records %lld to %lld of shard %zu are missing",
+               (long long)p->serial + 1, (long long)serial - 1, shard);
+    }
+    p->serial = serial > p->serial ? serial : p->serial;
+    w->placed[shard] = true;
+}
+
 /* An entry of a stream, or a record: each stands there once, and records without a gap. */
 static void look_at_entry(struct ym_chain_walk *w, int64_t seq, const json_t *line)
 {
     size_t shard = 0;
-    struct ym_chain_place *p = place_of(w, line, &shard), e = {0, 0, 0};
+    struct ym_chain_place *p = place_of(w, line, &shard);
     const json_t *serial = json_object_get(line, "serial");
-    const char *entry = ym_json_str(line, "entry");
 
     if (p == NULL) {
         return;
     }
-    if (entry_parse(entry, &e)) {
-        if (e.ms < p->ms || (e.ms == p->ms && e.n <= p->n)) {
-            report(w, seq, "doubled", "entry %s of shard %zu stands there twice or too late", entry,
-                   shard);
-        } else {
-            p->ms = e.ms;
-            p->n = e.n;
-        }
-    }
+    look_at_mark(w, seq, ym_json_str(line, "entry"), shard, &p->entry);
     if (json_is_integer(serial)) {
-        e.serial = json_integer_value(serial);
-        if (e.serial <= p->serial) {
-            report(w, seq, "doubled", "record %lld of shard %zu stands there twice",
-                   (long long)e.serial, shard);
-        } else if (e.serial > p->serial + 1 && w->placed[shard]) {
-            report(w, seq, "missing", "records %lld to %lld of shard %zu are missing",
-                   (long long)p->serial + 1, (long long)e.serial - 1, shard);
-        }
-        p->serial = e.serial > p->serial ? e.serial : p->serial;
-        w->placed[shard] = true;
+        look_at_serial(w, seq, json_integer_value(serial), shard);
+    }
+}
+
+static void take_mark(const json_t *text, struct ym_chain_mark *ret)
+{
+    if (json_is_string(text)) {
+        (void)ym_chain_mark_parse(ym_str_of(json_string_value(text)), ret);
     }
 }
 
@@ -118,7 +131,7 @@ static void take_places(struct ym_chain_walk *w, const json_t *line)
         if (i >= YM_CHAIN_SHARDS || w->placed[i] || w->segments > 1) {
             continue;
         }
-        (void)entry_parse(json_string_value(json_array_get(one, 0)), &w->places[i]);
+        take_mark(json_array_get(one, 0), &w->places[i].entry);
         w->places[i].serial = json_integer_value(serial);
         w->placed[i] = true;
     }

@@ -104,31 +104,22 @@ static struct ym_str field_of(const struct redisReply *e, const char *name)
     return YM_STR("");
 }
 
-static bool place_parse(struct ym_str entry, struct ym_chain_place *p)
-{
-    const char *dash = entry.n > 0 ? memchr(entry.p, '-', entry.n) : NULL;
-
-    return dash != NULL &&
-           ym_int_parse((struct ym_str){entry.p, (size_t)(dash - entry.p)}, &p->ms) &&
-           ym_int_parse((struct ym_str){dash + 1, (size_t)(entry.p + entry.n - dash) - 1}, &p->n);
-}
-
 /* {"at","shard","entry","who","what",…}: an entry of the stream */
 static ym_status add_entry(struct archivist *a, unsigned shard, const struct redisReply *e)
 {
     static const char *const names[] = {"who", "what", "id",      "system",
                                         "why", "peer", "request", "outcome"};
-    struct ym_chain_place *p = &a->segments.now.places[shard];
+    struct ym_chain_mark *mark = &a->segments.now.places[shard].entry;
     struct ym_str entry = ym_reply_text(e, 0), at = field_of(e, "at");
     struct ym_buf m;
     int64_t ms;
     ym_status rc;
 
-    if (!place_parse(entry, p)) {
+    if (!ym_chain_mark_parse(entry, mark)) {
         return YM_EINVAL;
     }
     ym_buf_init(&m, LINE_BYTES);
-    add_at(&m, at.n > 0 && ym_int_parse(at, &ms) ? ms : p->ms);
+    add_at(&m, at.n > 0 && ym_int_parse(at, &ms) ? ms : mark->ms);
     ym_buf_addf(&m, ",\"shard\":%u", shard);
     add_text(&m, "entry", entry);
     for (size_t i = 0; i < YM_COUNT(names); i++) {
@@ -201,13 +192,6 @@ static struct ym_str number_text(int64_t v, char out[DIGITS])
     return (struct ym_str){out, (size_t)n};
 }
 
-static struct ym_str entry_text(const struct ym_chain_place *p, char out[2 * DIGITS])
-{
-    int n = snprintf(out, 2 * DIGITS, "%lld-%lld", (long long)p->ms, (long long)p->n);
-
-    return (struct ym_str){out, (size_t)n};
-}
-
 static ym_status read_head(struct archivist *a, struct ym_segments_head *ret, struct ym_err *err)
 {
     struct redisReply *r = NULL;
@@ -252,8 +236,8 @@ static ym_status write_head(struct archivist *a, struct ym_err *err)
 static ym_status write_done(struct archivist *a, unsigned shard, struct ym_err *err)
 {
     const struct ym_chain_place *p = &a->segments.safe.places[shard];
-    char entry[2 * DIGITS], serial[DIGITS], keep[DIGITS];
-    struct ym_str argv[] = {entry_text(p, entry), number_text(p->serial, serial),
+    char entry[YM_CHAIN_MARK_TEXT], serial[DIGITS], keep[DIGITS];
+    struct ym_str argv[] = {ym_chain_mark_text(&p->entry, entry), number_text(p->serial, serial),
                             number_text(a->conf.recent, keep)};
     struct redisReply *r = NULL;
     ym_status rc =
@@ -295,7 +279,7 @@ static ym_status take(struct archivist *a, unsigned shard, const char *fn, struc
 /* One batch of every shard: into the files, onto the disk, then Redis hears of it. */
 static ym_status round_of(struct archivist *a, size_t *ret_count, struct ym_err *err)
 {
-    char text[2 * DIGITS];
+    char text[YM_CHAIN_MARK_TEXT];
     size_t counts[YM_CHAIN_SHARDS] = {0}, total = 0;
     ym_status rc = YM_OK;
 
@@ -305,7 +289,8 @@ static ym_status round_of(struct archivist *a, size_t *ret_count, struct ym_err 
         rc = take(a, i, YM_FN_EVIDENCE_FILED, number_text(p->serial, text), add_record, &counts[i],
                   err);
         if (rc == YM_OK) {
-            rc = take(a, i, YM_FN_EVIDENCE_TAKE, entry_text(p, text), add_entry, &counts[i], err);
+            rc = take(a, i, YM_FN_EVIDENCE_TAKE, ym_chain_mark_text(&p->entry, text), add_entry,
+                      &counts[i], err);
         }
         total += counts[i];
     }
@@ -330,7 +315,7 @@ static ym_status round_of(struct archivist *a, size_t *ret_count, struct ym_err 
 /* Sleeps until a shard has something new, or a while is over. */
 static ym_status wait_for_news(struct archivist *a, struct ym_err *err)
 {
-    char keys[2 * YM_CHAIN_SHARDS][24], from[YM_CHAIN_SHARDS][2 * DIGITS], block[DIGITS];
+    char keys[2 * YM_CHAIN_SHARDS][24], from[YM_CHAIN_SHARDS][YM_CHAIN_MARK_TEXT], block[DIGITS];
     struct ym_str words[6 + 4 * YM_CHAIN_SHARDS];
     size_t n = 0;
     struct redisReply *r = NULL;
@@ -347,7 +332,7 @@ static ym_status wait_for_news(struct archivist *a, struct ym_err *err)
         words[n++] = ym_str_of(keys[i]);
     }
     for (unsigned i = 0; i < a->shards; i++) {
-        words[n++] = entry_text(&a->segments.now.places[i], from[i]);
+        words[n++] = ym_chain_mark_text(&a->segments.now.places[i].entry, from[i]);
     }
     rc = ym_queue_read(a->queue, words, n, &r, err);
     if (rc == YM_OK) {

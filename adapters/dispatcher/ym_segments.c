@@ -137,9 +137,10 @@ static ym_status add_open(struct ym_segments *s, int64_t now_ms)
     ym_buf_adds(&m, "\"places\":[");
     for (unsigned i = 0; i < s->conf.shards; i++) {
         const struct ym_chain_place *p = &s->now.places[i];
+        char entry[YM_CHAIN_MARK_TEXT];
 
-        ym_buf_addf(&m, "%s[\"%lld-%lld\",%lld]", i > 0 ? "," : "", (long long)p->ms,
-                    (long long)p->n, (long long)p->serial);
+        ym_buf_addf(&m, "%s[\"%s\",%lld]", i > 0 ? "," : "", ym_chain_mark_text(&p->entry, entry).p,
+                    (long long)p->serial);
     }
     ym_buf_addc(&m, ']');
     return add_line(s, &m);

@@ -147,15 +147,10 @@ struct scan {
     bool head_differs;
 };
 
-static void scan_place(struct ym_chain_place *p, const char *entry, const json_t *serial)
+static void scan_place(struct ym_chain_place *p, const json_t *entry, const json_t *serial)
 {
-    const char *dash = entry != NULL ? strchr(entry, '-') : NULL;
-    int64_t ms, n;
-
-    if (dash != NULL && ym_int_parse((struct ym_str){entry, (size_t)(dash - entry)}, &ms) &&
-        ym_int_parse(ym_str_of(dash + 1), &n)) {
-        p->ms = ms;
-        p->n = n;
+    if (json_is_string(entry)) {
+        (void)ym_chain_mark_parse(ym_str_of(json_string_value(entry)), &p->entry);
     }
     if (json_is_integer(serial)) {
         p->serial = json_integer_value(serial);
@@ -188,13 +183,12 @@ static void scan_members(struct scan *sc, json_t *v)
     json_array_foreach(json_object_get(v, "places"), i, place)
     {
         if (i < YM_CHAIN_SHARDS) {
-            scan_place(&places[i], json_string_value(json_array_get(place, 0)),
-                       json_array_get(place, 1));
+            scan_place(&places[i], json_array_get(place, 0), json_array_get(place, 1));
         }
     }
     if (json_is_integer(shard) && json_integer_value(shard) >= 0 &&
         json_integer_value(shard) < YM_CHAIN_SHARDS) {
-        scan_place(&places[json_integer_value(shard)], ym_json_str(v, "entry"),
+        scan_place(&places[json_integer_value(shard)], json_object_get(v, "entry"),
                    json_object_get(v, "serial"));
     }
 }

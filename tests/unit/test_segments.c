@@ -82,7 +82,7 @@ static void add(struct desk *d, int count)
         int n = snprintf(text, sizeof(text), "\"shard\":0,\"entry\":\"%lld-0\",\"who\":\"u\"",
                          (long long)d->entry);
 
-        d->s.now.places[0].ms = d->entry++;
+        d->s.now.places[0].entry.ms = d->entry++;
         assert_int_equal(ym_segments_add(&d->s, (struct ym_str){text, (size_t)n}), YM_OK);
     }
     assert_int_equal(ym_segments_commit(&d->s, NULL), YM_OK);

@@ -125,15 +125,34 @@ http {
     return fs.existsSync(this.logFile) ? fs.readFileSync(this.logFile, 'utf8') : '';
   }
 
-  /* Process ids of the workers that are not on their way out. */
-  workers() {
+  /* Process ids of all children: workers, those on their way out, and the dead not yet waited for. */
+  children() {
     const pid = this.child.pid;
     const kids = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-    return kids.split(/\s+/).filter(Boolean).map(Number).filter((p) => {
+    return kids.split(/\s+/).filter(Boolean).map(Number);
+  }
+
+  /* Process ids of the workers that are not on their way out. */
+  workers() {
+    return this.children().filter((p) => {
       try {
         return /worker process$/.test(fs.readFileSync(`/proc/${p}/cmdline`, 'utf8').replace(/\0.*$/s, ''));
       } catch { return false; }
     });
+  }
+
+  /*
+   * Resolves when old workers have ended and the master has put away what it held for them: it keeps
+   * two files for each until it has waited for it. What is counted in a process is counted after this.
+   */
+  async rest() {
+    const files = () => fs.readdirSync(`/proc/${this.child.pid}/fd`).length;
+    let [seen, since] = [0, Date.now()];
+    await until('nginx at rest: its workers, no others, no file that comes or goes', () => {
+      const now = this.children().length === this.options.workers && this.workers().length === this.options.workers ? files() : 0;
+      if (now === 0 || now !== seen) [seen, since] = [now, Date.now()];
+      return now > 0 && Date.now() - since >= 250;
+    }, 40000);
   }
 
   /* Sends HUP; resolves when new workers serve (or, with expectRefused, when the refusal is logged). */

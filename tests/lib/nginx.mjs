@@ -58,8 +58,19 @@ export class Nginx {
     this.logFile = path.join(this.dir, 'error.log');
     this.confFile = path.join(this.dir, 'nginx.conf');
     this.stderr = '';
-    this.agent = new http.Agent({ keepAlive: true, maxSockets: 256 });
+    this.agents = [];
+    this.newAgent();
     this.write();
+  }
+
+  /*
+   * Connections that are kept belong to the workers of now. A worker on its way out closes them
+   * when it likes, also while the next request travels; nothing may be repeated but a GET.
+   */
+  newAgent() {
+    for (const old of this.agents) for (const s of Object.values(old.freeSockets).flat()) s.destroy();
+    this.agent = new http.Agent({ keepAlive: true, maxSockets: 256 });
+    this.agents.push(this.agent);
   }
 
   /* (Re)writes the configuration; reload() makes it count. */
@@ -159,6 +170,7 @@ http {
   async reload({ expectRefused = false } = {}) {
     const before = this.log().length;
     const old = this.workers();
+    if (!expectRefused) this.newAgent();
     this.child.kill('SIGHUP');
     if (expectRefused) {
       await until('the refusal is logged', () => /\[emerg\]/.test(this.log().slice(before)));
@@ -168,6 +180,7 @@ http {
       const now = this.workers();
       return now.length >= this.options.workers && now.every((p) => !old.includes(p));
     }, 20000);
+    this.newAgent(); /* what was asked meanwhile may have met an old worker */
   }
 
   /* One request; body: string, Buffer or object (sent as JSON). Resolves to {status, headers, body, json}. */
@@ -226,7 +239,7 @@ http {
 
   /* Ends nginx gracefully and asserts that all was well. */
   async stop({ signal = 'SIGQUIT' } = {}) {
-    this.agent.destroy();
+    for (const a of this.agents) a.destroy();
     this.child.ref();
     this.child.kill(signal);
     const timer = setTimeout(() => this.child.kill('SIGKILL'), 30000);

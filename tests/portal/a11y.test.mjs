@@ -3,13 +3,14 @@
  * normal and care mode, Chinese and English, phone and desk; no page wider than its screen, down to
  * 320 px and at twice the size; everything that is tapped large enough. By keyboard: keyboard.test.mjs.
  */
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { TOP, openStack } from '../e2e/stack_helper.mjs';
-import { DESK, PHONE, openBrowser } from './browser.mjs';
+import { TOP } from '../e2e/stack_helper.mjs';
+import { DESK, PHONE } from './browser.mjs';
 import { peopleOf, tooSmall, tooWide, violations } from './looks.mjs';
+import { portal } from './suite.mjs';
 import { makeTown, pages, show } from './town.mjs';
 
 const SMALLEST = 24;             /* px, WCAG 2.5.8 */
@@ -26,18 +27,12 @@ for (const [where, viewport] of [['on a phone', PHONE], ['at a desk', DESK]]) {
 describe('portal: for everybody', () => {
   let stack, chrome, town, people;
 
-  before(async () => {
-    stack = await openStack();
-    chrome = await openBrowser();
-    town = await makeTown(stack);
-    people = peopleOf(stack, chrome);
-  });
-  after(async () => {
-    try { await people?.leave(); } finally {
-      await chrome?.close();
-      await stack?.close();
-    }
-  });
+  portal({
+    async arrange(its) {
+      its.town = await makeTown(its.stack);
+      its.people = peopleOf(its.stack, its.chrome);
+    },
+  }, (its) => { ({ stack, chrome, town, people } = its); });
 
   test('every page of the router is looked at', () => {
     const routes = [...readFileSync(join(TOP, 'portal/src/router.ts'), 'utf8').matchAll(/path: '([^']*)', name: '(\w+)'/g)];

@@ -2,11 +2,12 @@
  * One delivery in the console: found by a declared key, its attempts with request and answer, hidden and
  * shown in full for a purpose, mended on behalf of its author and sent again, each with its right.
  */
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { appendFileSync } from 'node:fs';
-import { QUICK, dispute, openStack, until } from '../e2e/stack_helper.mjs';
-import { PHONE, openBrowser } from './browser.mjs';
+import { QUICK, dispute, until } from '../e2e/stack_helper.mjs';
+import { PHONE } from './browser.mjs';
+import { portal } from './suite.mjs';
 
 const SYSTEMS = ['data-commons', 'zj-odr'];
 const [PERSON] = dispute().data.parties;
@@ -14,20 +15,16 @@ const [PERSON] = dispute().data.parties;
 describe('portal: a delivery', () => {
   let stack, chrome, operator, record;
 
-  before(async () => {
-    stack = await openStack({ settings: { ...QUICK, attempts: 2 }, systems: [...SYSTEMS, 'hotline-12345'] });
-    chrome = await openBrowser();
-    await stack.behave('data-commons', 'reject', { field: 'title', calls: 1 });
-    record = await stack.file(dispute({ title: '邻里纠纷' }, SYSTEMS));
-    await stack.settled(record.id, 'refused there, taken here', (d) => d['data-commons'].state === 'rejected' && d['zj-odr'].state === 'delivered');
-    operator = await (await chrome.person(stack, 'operator')).signIn();
-  });
-  after(async () => {
-    try { await operator?.leave(); } finally {
-      await chrome?.close();
-      await stack?.close();
-    }
-  });
+  portal({
+    settings: { ...QUICK, attempts: 2 },
+    systems: [...SYSTEMS, 'hotline-12345'],
+    people: { operator: {} },
+    async arrange(its) {
+      await its.stack.behave('data-commons', 'reject', { field: 'title', calls: 1 });
+      its.record = await its.stack.file(dispute({ title: '邻里纠纷' }, SYSTEMS));
+      await its.stack.settled(its.record.id, 'refused there, taken here', (d) => d['data-commons'].state === 'rejected' && d['zj-odr'].state === 'delivered');
+    },
+  }, (its) => { ({ stack, chrome, operator, record } = its); });
 
   const detail = () => `/console/deliveries/${record.id}/data-commons`;
   const messages = async (page) => (await page.locator('article pre').allInnerTexts()).join('\n');

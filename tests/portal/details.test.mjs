@@ -3,27 +3,18 @@
  * what an identity number tells, what is known from before, what goes where, and changes and drafts that
  * survive a lost signal without ever overwriting anybody.
  */
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { dispute, openStack, until } from '../e2e/stack_helper.mjs';
-import { PHONE, openBrowser, typeDispute } from './browser.mjs';
+import { dispute, until } from '../e2e/stack_helper.mjs';
+import { PHONE, typeDispute } from './browser.mjs';
+import { portal } from './suite.mjs';
 
 const ID = '330106189003070015';   /* of the demo's first party: check digit fits, born 1890-03-07, male */
 
 describe('portal: details of the form', () => {
   let stack, chrome, staff;
 
-  before(async () => {
-    stack = await openStack();
-    chrome = await openBrowser();
-    staff = await (await chrome.person(stack, 'staff', { viewport: PHONE })).signIn();
-  });
-  after(async () => {
-    try { await staff?.leave(); } finally {
-      await chrome?.close();
-      await stack?.close();
-    }
-  });
+  portal({ people: { staff: { viewport: PHONE } } }, (its) => { ({ stack, chrome, staff } = its); });
 
   async function begin() {
     await staff.go('/new/dispute');

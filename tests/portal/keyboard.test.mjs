@@ -2,11 +2,12 @@
  * Everything by keyboard, seen while one does and said to who cannot see; quick on a slow phone; a strict
  * Content-Security-Policy.
  */
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { dispute, openStack } from '../e2e/stack_helper.mjs';
-import { DESK, PHONE, openBrowser } from './browser.mjs';
+import { dispute } from '../e2e/stack_helper.mjs';
+import { DESK, PHONE } from './browser.mjs';
 import { focusNow, peopleOf } from './looks.mjs';
+import { portal } from './suite.mjs';
 import { makeTown, pages, show } from './town.mjs';
 
 const INTERACTIVE_MS = 2000;     /* with a processor four times slower */
@@ -15,18 +16,12 @@ const SLOWER = 4;
 describe('portal: by keyboard, aloud, quickly', () => {
   let stack, chrome, town, people;
 
-  before(async () => {
-    stack = await openStack();
-    chrome = await openBrowser();
-    town = await makeTown(stack);
-    people = peopleOf(stack, chrome);
-  });
-  after(async () => {
-    try { await people?.leave(); } finally {
-      await chrome?.close();
-      await stack?.close();
-    }
-  });
+  portal({
+    async arrange(its) {
+      its.town = await makeTown(its.stack);
+      its.people = peopleOf(its.stack, its.chrome);
+    },
+  }, (its) => { ({ stack, chrome, town, people } = its); });
 
   for (const [where, viewport] of [['on a phone', PHONE], ['at a desk', DESK]]) {
     test(`by keyboard: one sees where the focus is, on every page ${where}`, async () => {

@@ -2,25 +2,15 @@
  * An operator's way: one platform is ill, the console shows which and what to do, nobody else waits;
  * deliveries that gave up are replayed, an account is made and ended.
  */
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { QUICK, dispute, openStack, until } from '../e2e/stack_helper.mjs';
-import { openBrowser } from './browser.mjs';
+import { QUICK, dispute, until } from '../e2e/stack_helper.mjs';
+import { portal } from './suite.mjs';
 
 describe('portal: operations', () => {
   let stack, chrome, admin;
 
-  before(async () => {
-    stack = await openStack({ settings: { ...QUICK, attempts: 2 } });
-    chrome = await openBrowser();
-    admin = await (await chrome.person(stack, 'admin')).signIn();
-  });
-  after(async () => {
-    try { await admin?.leave(); } finally {
-      await chrome?.close();
-      await stack?.close();
-    }
-  });
+  portal({ settings: { ...QUICK, attempts: 2 }, people: { admin: {} } }, (its) => { ({ stack, chrome, admin } = its); });
 
   const row = (id) => admin.page.locator('tbody tr').filter({ hasText: `${id} ·` });
 

@@ -2,12 +2,12 @@
  * Photos with a record, on a phone: made small, without what the camera wrote beside them, kept with the
  * draft, uploaded when it is filed, shown where the record is.
  */
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { openStack } from '../e2e/stack_helper.mjs';
 import { pdf } from '../lib/pictures.mjs';
-import { DESK, PHONE, openBrowser, typeDispute } from './browser.mjs';
+import { DESK, PHONE, typeDispute } from './browser.mjs';
+import { portal } from './suite.mjs';
 
 /* A large photo as a camera makes it: with an Exif block that says where it was taken. */
 async function photo(page, width, height) {
@@ -51,17 +51,7 @@ function sizeOf(jpeg) {
 describe('portal: photos', () => {
   let stack, chrome, staff;
 
-  before(async () => {
-    stack = await openStack();
-    chrome = await openBrowser();
-    staff = await (await chrome.person(stack, 'staff', { viewport: PHONE })).signIn();
-  });
-  after(async () => {
-    try { await staff?.leave(); } finally {
-      await chrome?.close();
-      await stack?.close();
-    }
-  });
+  portal({ people: { staff: { viewport: PHONE } } }, (its) => { ({ stack, chrome, staff } = its); });
 
   const camera = (page) => page.locator('input[type=file][capture=environment]');
   const chooser = (page) => page.locator('#f_attachments');

@@ -1,27 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What is not anybody's daily work: feedback from every page, reports for those who decide, adapters.
  */
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { EIGHT, QUICK, dispute, openStack } from '../e2e/stack_helper.mjs';
-import { DESK, PHONE, openBrowser } from './browser.mjs';
+import { EIGHT, dispute } from '../e2e/stack_helper.mjs';
+import { DESK, PHONE } from './browser.mjs';
+import { portal } from './suite.mjs';
 
 describe('portal: feedback, reports, adapters', () => {
   let stack, chrome, staff, operator;
 
-  before(async () => {
-    stack = await openStack({ settings: QUICK });
-    chrome = await openBrowser();
-    staff = await (await chrome.person(stack, 'staff', { viewport: PHONE })).signIn();
-    operator = await (await chrome.person(stack, 'operator', { viewport: DESK, locale: 'en' })).signIn();
-  });
-  after(async () => {
-    try { for (const p of [staff, operator]) await p?.leave(); } finally {
-      await chrome?.close();
-      await stack?.close();
-    }
-  });
+  portal({ people: { staff: { viewport: PHONE }, operator: { viewport: DESK, locale: 'en' } } }, (its) => { ({ stack, chrome, staff, operator } = its); });
 
   test('feedback from a page: its path and the last error go along, nothing of the form', async () => {
     const { page } = staff;

@@ -2,25 +2,16 @@
  * A mediator's way through the portal, on a phone: sign in, file once, see every number, mend what one
  * platform refused, without a signal too.
  */
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { dispute, openStack, NUMBERS, EIGHT } from '../e2e/stack_helper.mjs';
-import { DESK, PHONE, openBrowser, typeDispute } from './browser.mjs';
+import { dispute, NUMBERS, EIGHT } from '../e2e/stack_helper.mjs';
+import { DESK, PHONE, typeDispute } from './browser.mjs';
+import { portal } from './suite.mjs';
 
 describe('portal: staff', () => {
   let stack, chrome, staff;
 
-  before(async () => {
-    stack = await openStack();
-    chrome = await openBrowser();
-    staff = await (await chrome.person(stack, 'staff', { viewport: PHONE })).signIn();
-  });
-  after(async () => {
-    try { await staff?.leave(); } finally {
-      await chrome?.close();
-      await stack?.close();
-    }
-  });
+  portal({ people: { staff: { viewport: PHONE } } }, (its) => { ({ stack, chrome, staff } = its); });
 
   /* Whatever the targets ask for beyond the routine fields is named in the list of objections. */
   async function file(page, more = async () => {}) {

@@ -30,6 +30,9 @@ enum ym_verified { YM_VERIFIED_OWN_SIMULATOR, YM_VERIFIED_UNMODIFIED_SOFTWARE, Y
 /* Whose request and answer are kept for operators (`keep_attempts:`). */
 enum ym_keep { YM_KEEP_FAILURES, YM_KEEP_ALL, YM_KEEP_NONE };
 
+/* Whether a create that was answered with a number is looked up before it counts (`verify:`). */
+enum ym_verify { YM_VERIFY_NONE, YM_VERIFY_LOOKUP };
+
 /* Engine settings, one table for every adapter (`settings:`); transports have tables of their own. */
 struct ym_engine_settings {
     int64_t timeout_ms;        /* timeout: 8s; one attempt, all its steps */
@@ -47,6 +50,7 @@ struct ym_engine_settings {
     int64_t attachments_max;   /* attachments_max: 4m; bytes of a record's that are sent inline */
     bool    each_revision;     /* the system must see every revision */
     int     keep_attempts;     /* enum ym_keep */
+    int     verify;            /* enum ym_verify */
 };
 
 /* Delivery hours in the system's zone: `hours: ["Mon-Fri 08:30-17:30"]`, `holidays: [2026-10-01]`. */

@@ -306,6 +306,38 @@ static void load_session(struct ym_adapter_load *x, bool *used)
     reference(x, s, "renew", NULL, used);
 }
 
+/* The reply rules of an operation; a scalar names the operation whose rules it shares. */
+static const struct ym_yaml *reply_of(const struct ym_adapter_load *x, const char *name)
+{
+    const struct ym_yaml *all = ym_yaml_get(x->s->node, "operations");
+    const struct ym_yaml *reply = ym_yaml_get(ym_yaml_get(all, name), "reply");
+
+    if (reply != NULL && reply->kind == YM_YAML_SCALAR) {
+        reply = ym_yaml_get(ym_yaml_get(all, reply->text.p), "reply");
+    }
+    return reply;
+}
+
+/* What checks numbers must be there, and must know one. */
+static void check_verify(struct ym_adapter_load *x)
+{
+    const struct ym_operation *create = ym_system_operation(x->s, "create");
+    const struct ym_yaml *at = ym_yaml_get(ym_yaml_get(x->s->site, "settings"), "verify");
+
+    if (x->s->settings.verify != YM_VERIFY_LOOKUP || create == NULL) {
+        return;
+    }
+    if (at == NULL) {
+        at = ym_yaml_get(ym_yaml_get(x->s->node, "settings"), "verify");
+    }
+    if (create->confirm != NULL) {
+        ym_adapter_say(x, at, "verify: create has confirm, whose number is the lookup's already");
+    } else if (create->lookup == NULL ||
+               ym_yaml_get(ym_yaml_get(reply_of(x, create->lookup), "read"), "number") == NULL) {
+        ym_adapter_say(x, at, "verify: lookup needs a lookup of create that reads number");
+    }
+}
+
 static void check_references(struct ym_adapter_load *x)
 {
     static const char *const engine[] = {"create", "update", "withdraw", "probe", NULL};
@@ -332,6 +364,7 @@ static void check_references(struct ym_adapter_load *x)
         ym_adapter_say(x, ym_yaml_get(x->s->node, "operations")->key,
                        "the operation create is missing");
     }
+    check_verify(x);
 }
 
 void ym_adapter_operations(struct ym_adapter_load *x)

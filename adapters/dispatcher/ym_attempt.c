@@ -189,6 +189,7 @@ static ym_status attempt_open(struct ym_attempt *a, enum ym_purpose purpose, str
     }
     a->purpose = purpose;
     a->renewed = a->unreadable = a->locked = false;
+    a->told = NULL;
     ym_problems_init(&a->problems, a->arena);
     ym_sm_move(&a->sm, a, YM_ATTEMPT_TAKEN);
     return YM_OK;
@@ -338,6 +339,13 @@ void ym_attempt_look(struct ym_attempt *a)
     ym_attempt_again(a);
 }
 
+void ym_attempt_verify(struct ym_attempt *a)
+{
+    ym_attempt_look(a);
+    a->purpose = YM_FOR_VERIFY;
+    a->told = a->judged.number; /* of the arena, as all of the attempt is */
+}
+
 bool ym_attempt_needs_session(const struct ym_attempt *a)
 {
     const struct ym_session *s = a->bench->session;
@@ -396,6 +404,7 @@ static const char *attempt_op_word(const struct ym_attempt *a)
     case YM_FOR_CONFIRM:
         return a->claimed.of.p;
     case YM_FOR_DUPLICATE:
+    case YM_FOR_VERIFY:
         return a->claimed.op.p;
     case YM_FOR_CREATE:
     case YM_FOR_SESSION:
@@ -456,6 +465,8 @@ static void attempt_judge(struct ym_attempt *a)
     struct ym_err err = {0};
 
     memset(&a->judged, 0, sizeof(a->judged));
+    a->facts.ref = a->claimed.id.p;
+    a->facts.number = a->claimed.number.p;
     if (ym_judge(a->bench->sys, a->op, &a->facts, a->arena, &a->judged, &err) != YM_OK) {
         memset(&a->judged, 0, sizeof(a->judged));
         a->judged.verdict = a->facts.sent == YM_NOT_SENT ? YM_V_UNAVAILABLE : YM_V_UNKNOWN;
@@ -523,11 +534,27 @@ void ym_attempt_case(const struct ym_attempt *a, struct ym_case *ret)
         .has_lookup = attempt_looker(sys, a->base, false) != NULL,
         .has_confirm = attempt_looker(sys, a->base, true) != NULL,
         .has_session = a->bench->session != NULL && !a->renewed && a->purpose != YM_FOR_SESSION,
+        .verifies = sys->settings.verify == YM_VERIFY_LOOKUP,
+        .known = a->claimed.has > 0 && a->claimed.number.n > 0 ? a->claimed.number.p : NULL,
+        .told = a->told,
         .was_withdraw = ym_str_is(looks ? a->claimed.of : a->claimed.op, "withdraw"),
         .attempt = a->claimed.attempt,
         .revision = a->claimed.revision,
         .sent_ms = a->claimed.sent_ms,
     };
+}
+
+/* What was named, and what it should have been: told apart without a language. */
+static const char *attempt_numbers(const struct ym_attempt *a)
+{
+    const char *named = a->judged.number, *other = a->claimed.number.p;
+
+    if (a->told != NULL) {
+        named = a->told;
+        other = a->judged.number;
+    }
+    return named != NULL && other != NULL ? ym_arena_printf(a->arena, "%s ≠ %s", named, other)
+                                          : named;
 }
 
 const char *ym_attempt_problem(const struct ym_attempt *a, const char *code, int64_t now_ms)
@@ -546,6 +573,12 @@ const char *ym_attempt_problem(const struct ym_attempt *a, const char *code, int
         field = p->pointer;
         message =
             ym_problem_text(p, YM_ZH, a->bench->sys->title_zh, &text) == YM_OK ? text.p : NULL;
+    }
+
+    if (strcmp(code, YM_CODE_OTHER_NUMBER) == 0) {
+        message = attempt_numbers(a);
+    } else if (strcmp(code, YM_CODE_NUMBER_UNPROVEN) == 0 && a->told != NULL) {
+        message = a->told;
     }
 
     ym_buf_adds(&b, "{\"code\":");

@@ -53,6 +53,7 @@ struct ym_attempt {
     struct ym_problems problems; /* of the data, found while rendering */
     unsigned generation;         /* of the session that was used */
     bool renewed;                /* the session, in this attempt */
+    const char *told;            /* YM_FOR_VERIFY: the number that the create was answered with */
     bool unreadable;             /* the stored record is no JSON */
     bool locked;                 /* it is sealed with a key that is not here */
     int64_t until_ms;            /* monotonic: deadline of what is in flight */
@@ -76,6 +77,9 @@ void ym_attempt_again(struct ym_attempt *a);
 
 /* After `duplicate`: the same attempt goes on with the lookup operation. */
 void ym_attempt_look(struct ym_attempt *a);
+
+/* After a number: the same attempt goes on with the lookup operation, which must give it as well. */
+void ym_attempt_verify(struct ym_attempt *a);
 
 /* Whether the operation waits for a session that is not there. */
 bool ym_attempt_needs_session(const struct ym_attempt *a);

@@ -5,6 +5,8 @@
 
 #include "ym_conf.h"
 
+#include <string.h>
+
 static int64_t backoff(const struct ym_case *c, struct ym_jitter *j)
 {
     int64_t wait =
@@ -52,6 +54,18 @@ static void down(const struct ym_case *c, char letter, const char *code, struct 
     settle(d, letter, d->after_ms > 0 ? d->after_ms : c->probe_ms, code);
 }
 
+static bool differs(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && strcmp(a, b) != 0;
+}
+
+/* A number that belongs to another record is linked to nothing: a person looks. */
+static void other_number(struct ym_decision *d)
+{
+    settle(d, 'u', -1, YM_CODE_OTHER_NUMBER);
+    d->unlinked = true;
+}
+
 static void decide_send(const struct ym_case *c, struct ym_jitter *j, struct ym_decision *d)
 {
     bool withdraw = c->purpose == YM_FOR_WITHDRAW;
@@ -59,7 +73,13 @@ static void decide_send(const struct ym_case *c, struct ym_jitter *j, struct ym_
     d->health = YM_HEALTH_GOOD;
     switch (c->judged->verdict) {
     case YM_V_OK:
-        settle(d, withdraw ? 'w' : 'd', 0, NULL);
+        if (c->purpose != YM_FOR_CREATE && differs(c->judged->number, c->known)) {
+            other_number(d);
+        } else if (c->purpose == YM_FOR_CREATE && c->verifies && c->judged->number != NULL) {
+            d->next = YM_NEXT_VERIFY;
+        } else {
+            settle(d, withdraw ? 'w' : 'd', 0, NULL);
+        }
         return;
     case YM_V_ACCEPTED:
     case YM_V_PENDING:
@@ -160,6 +180,10 @@ static void decide_look(const struct ym_case *c, struct ym_jitter *j, struct ym_
             settle(d, 'r', backoff(c, j), "still_there"); /* withdraw again */
             return;
         }
+        if (differs(c->judged->number, c->known)) {
+            other_number(d);
+            return;
+        }
         if (c->judged->revision != NULL && ym_int_parse(ym_str_of(c->judged->revision), &theirs) &&
             theirs < c->revision) {
             d->found = theirs;
@@ -169,6 +193,11 @@ static void decide_look(const struct ym_case *c, struct ym_jitter *j, struct ym_
         settle(d, 'd', 0, NULL);
         return;
     case YM_V_ABSENT:
+        if (c->purpose == YM_FOR_CONFIRM && c->verifies &&
+            c->now_ms >= c->sent_ms + c->settings->absence_after_ms) {
+            settle(d, 'u', -1, YM_CODE_NUMBER_UNPROVEN); /* taken by its word, and not there */
+            return;
+        }
         if (c->purpose == YM_FOR_CONFIRM) {
             look_again(c, j, "absent", d); /* it was taken: not to be sent again on this word */
             return;
@@ -212,6 +241,54 @@ static void decide_look(const struct ym_case *c, struct ym_jitter *j, struct ym_
     }
     d->health = YM_HEALTH_BAD;
     look_again(c, j, "unknown", d);
+}
+
+/*
+ * The system has taken the record and named a number; only a lookup that gives the same makes it the
+ * delivery's. Whatever else the lookup says, the record is never sent again from here: it stays taken
+ * and is looked for, as after `accepted`.
+ */
+static void decide_verify(const struct ym_case *c, struct ym_jitter *j, struct ym_decision *d)
+{
+    d->health = YM_HEALTH_GOOD;
+    switch (c->judged->verdict) {
+    case YM_V_OK:
+        if (c->judged->number == NULL) {
+            break;
+        }
+        if (differs(c->judged->number, c->told)) {
+            other_number(d);
+            return;
+        }
+        settle(d, 'd', 0, NULL);
+        return;
+    case YM_V_ABSENT:
+    case YM_V_ACCEPTED:
+    case YM_V_PENDING:
+        break;
+    case YM_V_REAUTH:
+        if (c->has_session) {
+            d->next = YM_NEXT_REAUTH;
+            d->health = YM_HEALTH_NEUTRAL;
+            return;
+        }
+        down(c, 'c', YM_CODE_NUMBER_UNPROVEN, d);
+        return;
+    case YM_V_UNAVAILABLE:
+        down(c, 'c', YM_CODE_NUMBER_UNPROVEN, d);
+        return;
+    case YM_V_BROKEN:
+        d->health = YM_HEALTH_BROKEN;
+        break;
+    case YM_V_RETRY:
+    case YM_V_REJECTED:
+    case YM_V_HANDOFF:
+    case YM_V_DUPLICATE:
+    case YM_V_UNKNOWN:
+        d->health = YM_HEALTH_BAD;
+        break;
+    }
+    settle(d, 'c', backoff(c, j), YM_CODE_NUMBER_UNPROVEN);
 }
 
 /* Sign-in and probe settle nothing; they only tell how the system is. */
@@ -268,6 +345,9 @@ void ym_decide(const struct ym_case *c, struct ym_jitter *j, struct ym_decision 
     case YM_FOR_CONFIRM:
     case YM_FOR_DUPLICATE:
         decide_look(c, j, ret);
+        return;
+    case YM_FOR_VERIFY:
+        decide_verify(c, j, ret);
         return;
     case YM_FOR_SESSION:
     case YM_FOR_PROBE:

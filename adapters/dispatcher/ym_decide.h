@@ -16,9 +16,14 @@ enum ym_purpose {
     YM_FOR_LOOKUP,    /* an earlier attempt is ambiguous */
     YM_FOR_CONFIRM,   /* an earlier attempt was taken, its number is awaited */
     YM_FOR_DUPLICATE, /* lookup inside an attempt that was answered "already exists" */
+    YM_FOR_VERIFY,    /* lookup inside an attempt that was answered with a number */
     YM_FOR_SESSION,   /* the engine's own: sign-in or renewal */
     YM_FOR_PROBE      /* the engine's own: is it back? */
 };
+
+/* Problems that ym_attempt_problem has words of its own for. */
+#define YM_CODE_OTHER_NUMBER "other_number"
+#define YM_CODE_NUMBER_UNPROVEN "number_unproven"
 
 struct ym_case {
     enum ym_purpose purpose;
@@ -30,6 +35,9 @@ struct ym_case {
     bool has_confirm;        /* there is one that waits for the number */
     bool has_session;        /* and it was not renewed in this attempt yet */
     bool was_withdraw;       /* lookup: what is ambiguous is a withdrawal */
+    bool verifies;           /* a number counts when the lookup gives the same */
+    const char *known;       /* the number that the system has the record under; NULL = none */
+    const char *told;        /* VERIFY: the number that the create was answered with */
     int64_t attempt;         /* from 1 */
     int64_t revision;        /* sent, or to be sent */
     int64_t sent_ms, now_ms; /* Redis's clock; lookup: of the ambiguous attempt */
@@ -39,6 +47,7 @@ struct ym_case {
 enum ym_next {
     YM_NEXT_SETTLE,
     YM_NEXT_LOOKUP, /* run the lookup operation now, for YM_FOR_DUPLICATE */
+    YM_NEXT_VERIFY, /* run it now, for YM_FOR_VERIFY */
     YM_NEXT_REAUTH  /* renew the session, then the same operation again */
 };
 
@@ -59,6 +68,7 @@ struct ym_decision {
     int64_t found;    /* with a: the older revision that a look found there, 0 = none */
     int64_t after_ms; /* DOWN: the system's own word, 0 = none */
     const char *code; /* of the problem to store; NULL = none */
+    bool unlinked;    /* the number that was named is not the delivery's */
 };
 
 void ym_decide(const struct ym_case *c, struct ym_jitter *j, struct ym_decision *ret);

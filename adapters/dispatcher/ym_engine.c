@@ -109,14 +109,23 @@ int64_t ym_engine_room(const struct ym_worker *w)
 
 /* Settling ------------------------------------------------------------------------------------ */
 
+/* What was taken stays taken, whatever kept the lookup of its number from being made. */
+static char engine_letter(const struct ym_attempt *a, const struct ym_decision *d)
+{
+    bool later = d->letter == 'p' || (d->letter == 'u' && d->delay_ms >= 0);
+
+    return a->purpose == YM_FOR_VERIFY && later ? 'c' : d->letter;
+}
+
 static void engine_settle(struct ym_worker *w, struct ym_attempt *a, const struct ym_decision *d)
 {
+    char letter = engine_letter(a, d);
     int64_t wall_ms = ym_worker_redis_ms(w, ym_now_ms());
     struct ym_settlement s = {.entry = a->claimed.entry,
                               .id = a->claimed.id,
                               .token = a->claimed.token,
-                              .letter = d->letter,
-                              .revision = d->letter == 'a' ? d->found : a->claimed.revision,
+                              .letter = letter,
+                              .revision = letter == 'a' ? d->found : a->claimed.revision,
                               .delay_ms = d->delay_ms,
                               .fields = a->fields,
                               .digest = a->judged.digest};
@@ -125,17 +134,21 @@ static void engine_settle(struct ym_worker *w, struct ym_attempt *a, const struc
         engine_free(w, a);
         return;
     }
-    s.number = a->judged.number != NULL ? a->judged.number : a->claimed.number.p;
+    s.number = a->claimed.number.p;
+    if (a->judged.number != NULL && !d->unlinked &&
+        (a->purpose != YM_FOR_VERIFY || letter == 'd')) {
+        s.number = a->judged.number;
+    }
     if (d->code != NULL) {
         s.problem = ym_envelope_problem(&w->keys, a->claimed.id,
                                         ym_attempt_problem(a, d->code, wall_ms), a->arena);
     }
-    if (d->letter == 'd' || d->letter == 'w') {
+    if (letter == 'd' || letter == 'w') {
         w->last_ok_ms = wall_ms;
     }
-    if (ym_trace_wanted(a, d->letter)) {
+    if (ym_trace_wanted(a, letter)) {
         s.trace =
-            ym_envelope_trace(&w->keys, a->claimed.id, ym_trace(a, d->letter, wall_ms), a->arena);
+            ym_envelope_trace(&w->keys, a->claimed.id, ym_trace(a, letter, wall_ms), a->arena);
     }
     ym_sm_move(&a->sm, a, YM_ATTEMPT_SETTLED);
     ym_shards_settle(w, a->shard, &s);
@@ -334,7 +347,7 @@ static void engine_session_judged(struct ym_worker *w, struct ym_attempt *a,
 static bool engine_looks(const struct ym_attempt *a)
 {
     return a->purpose == YM_FOR_LOOKUP || a->purpose == YM_FOR_CONFIRM ||
-           a->purpose == YM_FOR_DUPLICATE;
+           a->purpose == YM_FOR_DUPLICATE || a->purpose == YM_FOR_VERIFY;
 }
 
 /* Rendering failed: the record's fault is its author's, anything else is ours. */
@@ -476,6 +489,11 @@ static void engine_decided(struct ym_worker *w, struct ym_attempt *a, const stru
     case YM_NEXT_LOOKUP:
         ym_trace_step(a);
         ym_attempt_look(a);
+        engine_go(w, a);
+        return;
+    case YM_NEXT_VERIFY:
+        ym_trace_step(a);
+        ym_attempt_verify(a);
         engine_go(w, a);
         return;
     case YM_NEXT_REAUTH:

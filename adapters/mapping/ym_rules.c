@@ -57,6 +57,20 @@ static bool find_read(struct build *b, const struct ym_yaml *node, struct ym_str
     return false;
 }
 
+/* {ref} and {number} stand for what was sent; a word that stands for nothing is a mistake. */
+static void check_about(struct build *b, const struct ym_yaml *node, const char *text)
+{
+    for (const char *p = strchr(text, '{'); p != NULL; p = strchr(p + 1, '{')) {
+        struct ym_str word = {.p = p, .n = strspn(p + 1, "abcdefghijklmnopqrstuvwxyz") + 2};
+
+        if (word.n > 2 && p[word.n - 1] == '}' && !ym_str_is(word, "{ref}") &&
+            !ym_str_is(word, "{number}")) {
+            ym_diag_add(b->d, node->file, node->line, node->column,
+                        "there is no %.*s; use {ref} or {number}", (int)word.n, p);
+        }
+    }
+}
+
 /* A scalar or a list of scalars as texts of the arena. */
 static void take_values(struct build *b, const struct ym_yaml *node, struct ym_cond *c)
 {
@@ -157,7 +171,11 @@ static void compile_compare(struct build *b, const struct ym_yaml *node, bool re
         if (regex && c->count == 1 &&
             ym_match_compile(c->values[0], b->a, &c->match, &err) != YM_OK) {
             ym_diag_add(b->d, v->file, v->line, v->column, "%s", err.message);
-        } else if (regex && c->count != 1) {
+        } else if (!regex) {
+            for (size_t i = 0; i < c->count; i++) {
+                check_about(b, v, c->values[i]);
+            }
+        } else if (c->count != 1) {
             ym_diag_add(b->d, v->file, v->line, v->column, "matches takes one regular expression");
         }
         b->rule->compares = true;
@@ -273,10 +291,42 @@ static bool status_is(const char *word, long status)
     return strcmp(text, word) == 0;
 }
 
-static bool any_value(const struct ym_cond *c, const char *text)
+/* What stands at the placeholder, or NULL when there is none; *ret_n: how long the placeholder is. */
+static const char *about(const char *at, const struct ym_facts *f, size_t *ret_n)
+{
+    bool ref = strncmp(at, "{ref}", 5) == 0;
+
+    *ret_n = ref ? 5 : strncmp(at, "{number}", 8) == 0 ? 8 : 0;
+    return ref ? f->ref : f->number;
+}
+
+/* Whether a text is what the rule says, with {ref} and {number} as they were sent. */
+static bool says(const char *rule, const char *text, const struct ym_facts *f)
+{
+    while (*rule != '\0') {
+        size_t n = 0, length;
+        const char *sent = *rule == '{' ? about(rule, f, &n) : NULL;
+
+        if (n == 0) {
+            if (*rule++ != *text++) {
+                return false;
+            }
+            continue;
+        }
+        length = sent != NULL ? strlen(sent) : 0;
+        if (length == 0 || strncmp(text, sent, length) != 0) {
+            return false; /* what is not known is no proof */
+        }
+        rule += n;
+        text += length;
+    }
+    return *text == '\0';
+}
+
+static bool any_value(const struct ym_cond *c, const char *text, const struct ym_facts *f)
 {
     for (size_t i = 0; i < c->count; i++) {
-        if (strcmp(c->values[i], text) == 0) {
+        if (says(c->values[i], text, f)) {
             return true;
         }
     }
@@ -297,7 +347,7 @@ static bool cond_holds(const struct ym_cond *c, const struct ym_case *k)
         }
         return false;
     case YM_C_STAGE:
-        return any_value(c, stage);
+        return any_value(c, stage, k->facts);
     default:
         break;
     }
@@ -308,7 +358,7 @@ static bool cond_holds(const struct ym_cond *c, const struct ym_case *k)
     case YM_C_LACKS:
         return v == NULL;
     case YM_C_EQUALS:
-        return v != NULL && any_value(c, v);
+        return v != NULL && any_value(c, v, k->facts);
     default:
         return v != NULL && c->match != NULL && ym_match_run(c->match, ym_str_of(v), NULL);
     }

@@ -66,6 +66,7 @@ struct ym_facts {
     const char *charset; /* from Content-Type, or NULL */
     const char *problem; /* transport's own words when not replied: "connect timeout" */
     int64_t took_ms;
+    const char *ref, *number; /* what the operation was about, for rules that compare; NULL = nothing */
 };
 
 #endif

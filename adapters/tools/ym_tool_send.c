@@ -84,6 +84,8 @@ static ym_status attempt(struct sender *x, const struct ym_operation *op, struct
     }
     if (rc == YM_OK) {
         memset(&x->judged, 0, sizeof(x->judged));
+        x->facts.ref = ym_json_str(map->record, "id");
+        x->facts.number = map->number;
         rc = ym_judge(x->s, op, &x->facts, x->a, &x->judged, err);
     }
     return rc;

@@ -495,7 +495,10 @@ static void run_reply(struct spec_run *r)
     const struct ym_yaml *reply = ym_yaml_get(r->spec->node, "reply");
     const struct ym_yaml *expect = ym_yaml_get(r->spec->node, "expect");
     const char *after = ym_yaml_text(expect, "after");
-    struct ym_facts facts = {0};
+    const struct ym_yaml *given = ym_yaml_get(r->spec->node, "given");
+    const char *id = ym_yaml_text(given, "id");
+    struct ym_facts facts = {.ref = id != NULL ? id : SPEC_ID,
+                             .number = ym_yaml_text(given, "number")};
     struct ym_judgement j = {0};
     struct ym_err err = {0};
     int64_t ms = 0;

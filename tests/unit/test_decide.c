@@ -280,6 +280,86 @@ static void a_look_without_answer_sends_nothing_again(void **state)
     assert_int_equal(decide(c, YM_V_RETRY).delay_ms, -1);
 }
 
+/* H25: what the system names must be what the lookup finds; nothing is sent again meanwhile. */
+static void a_number_is_looked_up(void **state)
+{
+    struct ym_judgement named = {.verdict = YM_V_OK, .number = "A-1"};
+    struct ym_case c = {.purpose = YM_FOR_CREATE,
+                        .judged = &named,
+                        .sent = YM_REPLIED,
+                        .has_lookup = true,
+                        .verifies = true,
+                        .told = "A-1"};
+    struct ym_decision d = decide(c, YM_V_OK);
+
+    (void)state;
+    assert_int_equal(d.next, YM_NEXT_VERIFY);
+    c.verifies = false;
+    assert_int_equal(decide(c, YM_V_OK).letter, 'd');
+    c.verifies = true;
+
+    c.purpose = YM_FOR_VERIFY;
+    assert_int_equal(decide(c, YM_V_OK).letter, 'd');
+    c.told = "A-2";
+    d = decide(c, YM_V_OK);
+    assert_int_equal(d.letter, 'u');
+    assert_int_equal(d.delay_ms, -1);
+    assert_string_equal(d.code, YM_CODE_OTHER_NUMBER);
+    assert_true(d.unlinked);
+
+    c.judged = NULL;
+    for (int v = YM_V_OK; v <= YM_V_PENDING; v++) { /* without a number, or no answer at all */
+        d = decide(c, (enum ym_verdict)v);
+        assert_int_equal(d.letter, 'c');
+        assert_true(d.delay_ms > 0);
+    }
+    c.has_session = true;
+    assert_int_equal(decide(c, YM_V_REAUTH).next, YM_NEXT_REAUTH);
+}
+
+/* Taken by its own word, and by its own list not there: a person, never a second create. */
+static void a_number_nobody_finds(void **state)
+{
+    struct ym_case c = {.purpose = YM_FOR_CONFIRM, .sent = YM_REPLIED, .verifies = true};
+    struct ym_decision d;
+
+    (void)state;
+    c.now_ms = 29999;
+    assert_int_equal(decide(c, YM_V_ABSENT).letter, 'c');
+    c.now_ms = 30000;
+    d = decide(c, YM_V_ABSENT);
+    assert_int_equal(d.letter, 'u');
+    assert_int_equal(d.delay_ms, -1);
+    assert_string_equal(d.code, YM_CODE_NUMBER_UNPROVEN);
+    c.verifies = false; /* a number that comes later is waited for */
+    assert_int_equal(decide(c, YM_V_ABSENT).letter, 'c');
+}
+
+/* What is there under one number is not there under another, whoever says so. */
+static void a_known_number_stays(void **state)
+{
+    static const enum ym_purpose purposes[] = {YM_FOR_UPDATE, YM_FOR_WITHDRAW, YM_FOR_LOOKUP,
+                                               YM_FOR_CONFIRM, YM_FOR_DUPLICATE};
+    struct ym_judgement named = {.verdict = YM_V_OK, .number = "A-1"};
+    struct ym_case c = {.judged = &named, .sent = YM_REPLIED, .has_lookup = true};
+
+    (void)state;
+    for (size_t i = 0; i < YM_COUNT(purposes); i++) {
+        struct ym_decision d;
+
+        c.purpose = purposes[i];
+        c.known = "A-2";
+        d = decide(c, YM_V_OK);
+        assert_int_equal(d.letter, 'u');
+        assert_int_equal(d.delay_ms, -1);
+        assert_string_equal(d.code, YM_CODE_OTHER_NUMBER);
+        c.known = "A-1";
+        assert_int_equal(decide(c, YM_V_OK).letter, c.purpose == YM_FOR_WITHDRAW ? 'w' : 'd');
+        c.known = NULL;
+        assert_int_equal(decide(c, YM_V_OK).letter, c.purpose == YM_FOR_WITHDRAW ? 'w' : 'd');
+    }
+}
+
 static void sign_in_and_probe(void **state)
 {
     struct ym_case c = {.purpose = YM_FOR_SESSION, .sent = YM_REPLIED};
@@ -333,6 +413,9 @@ int main(void)
         cmocka_unit_test(looks_again_but_not_for_ever),
         cmocka_unit_test(a_look_may_say_send_again),
         cmocka_unit_test(a_look_without_answer_sends_nothing_again),
+        cmocka_unit_test(a_number_is_looked_up),
+        cmocka_unit_test(a_number_nobody_finds),
+        cmocka_unit_test(a_known_number_stays),
         cmocka_unit_test(sign_in_and_probe),
         cmocka_unit_test(no_blind_repeat_in_any_cell),
     };

@@ -475,6 +475,10 @@ static void check(void **state)
         {"http", "      outcomes:\n        - { when: { has_not: x }, then: ok }\n", "has_not", 5},
         {"http", "      outcomes:\n        - { then: retry, after: 60 monkeys }\n", "after takes",
          5},
+        {"http",
+         "      read: { a: { json: /a } }\n      outcomes:\n"
+         "        - { when: { equals: { a: \"{reff}\" } }, then: ok }\n",
+         "there is no {reff}", 6},
         {"http", "      read: { a: { json: no-slash } }\n", "must begin with /", 4},
         {"soap", "      read: { a: { xpath: \"//[\" } }\n", "XPath", 4},
         {"http", "      read: { a: { regex: \"(\" } }\n", "regular expression", 4},
@@ -539,6 +543,49 @@ static void shared(void **state)
     ym_diag_clear(&d);
 }
 
+/* H25: an answer is held to what was sent; what is not known proves nothing. */
+static void about_what_was_sent(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *rule, *ref, *number, *said;
+        enum ym_verdict want;
+    } cases[] = {
+        {"{ref}", "01KG", "A-1", "01KG", YM_V_OK},
+        {"{ref}", "01KG", "A-1", "01KH", YM_V_UNKNOWN},
+        {"{ref}", "01KG", "A-1", "01KG1", YM_V_UNKNOWN},
+        {"{ref}", "01KG", "A-1", "01K", YM_V_UNKNOWN},
+        {"{ref}", NULL, NULL, "{ref}", YM_V_UNKNOWN},
+        {"{ref}", "", "", "x", YM_V_UNKNOWN},
+        {"{number}", "01KG", "A-1", "A-1", YM_V_OK},
+        {"{number}", "01KG", "", "A-1", YM_V_UNKNOWN},
+        {"[{ref}/{number}]", "01KG", "A-1", "[01KG/A-1]", YM_V_OK},
+        {"[{ref}/{number}]", "01KG", "A-1", "[01KG/A-1", YM_V_UNKNOWN},
+        {"{1}", "01KG", "A-1", "{1}", YM_V_OK}, /* a placeholder of theirs is plain text */
+    };
+
+    for (size_t i = 0; i < YM_COUNT(cases); i++) {
+        const char *yaml =
+            ym_arena_printf(f->a,
+                            "      read: { a: { json: /a } }\n      outcomes:\n"
+                            "        - { when: { equals: { a: \"%s\" } }, then: ok }\n",
+                            cases[i].rule);
+        const char *body = ym_arena_printf(f->a, "{\"a\":\"%s\"}", cases[i].said);
+        enum ym_verdict got;
+
+        rules(f, "http", yaml);
+        got = judge(f, (struct ym_facts){.sent = YM_REPLIED,
+                                         .status = 200,
+                                         .stage = "",
+                                         .body = ym_str_of(body),
+                                         .ref = cases[i].ref,
+                                         .number = cases[i].number});
+        if (got != cases[i].want) {
+            fail_msg("%s and \"%s\": %s", cases[i].rule, cases[i].said, ym_verdict_word(got));
+        }
+    }
+}
+
 /* After a reload with other rules the cache does not answer with the old ones. */
 static void reload(void **state)
 {
@@ -589,7 +636,7 @@ int main(void)
         TEST(json_envelope), TEST(defaults),    TEST(grounds),       TEST(soap),
         TEST(xml_in_xml),    TEST(charsets),    TEST(retry_after),   TEST(other_formats),
         TEST(messages),      TEST(hostile_xml), TEST(hostile_regex), TEST(check),
-        TEST(shared),        TEST(reload),      TEST(allocations),
+        TEST(shared),        TEST(reload),      TEST(allocations),   TEST(about_what_was_sent),
     };
 
     return cmocka_run_group_tests_name("reply", tests, NULL, NULL);

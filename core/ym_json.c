@@ -6,6 +6,7 @@
 #include "ym_arena.h"
 #include "ym_buf.h"
 #include "ym_json_fast.h"
+#include "ym_swar.h"
 #include "ym_utf8.h"
 
 #include <errno.h>
@@ -19,6 +20,10 @@ bool ym_utf8_valid(const char *p, size_t n)
     size_t i = 0, len;
 
     while (i < n) {
+        if (n - i >= 8 && (ym_swar_load(p + i) & YM_SWAR_HIGHS) == 0) {
+            i += 8;
+            continue;
+        }
         len = ym_utf8_step((const unsigned char *)p + i, n - i);
         if (len == 0) {
             return false;

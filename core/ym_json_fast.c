@@ -4,6 +4,7 @@
  */
 #include "ym_json_fast.h"
 
+#include "ym_swar.h"
 #include "ym_utf8.h"
 
 #include <locale.h>
@@ -28,6 +29,27 @@ enum { PLAIN, QUOTE, BACKSLASH, CONTROL, BEYOND };
 /* What a byte means inside a string. */
 static const unsigned char kinds[256] = {
     [0x00 ... 0x1F] = CONTROL, ['"'] = QUOTE, ['\\'] = BACKSLASH, [0x80 ... 0xFF] = BEYOND};
+
+/* Behind what stands for itself in a string: up to a quote, backslash or control, or beyond ASCII. */
+static inline const unsigned char *skip_plain(const unsigned char *p, const unsigned char *end,
+                                              bool beyond)
+{
+    while (end - p >= 8) {
+        uint64_t w = ym_swar_load(p);
+        uint64_t marks = ym_swar_equal(w, '"') | ym_swar_equal(w, '\\') | ym_swar_below(w, 0x20) |
+                         (beyond ? 0 : w & YM_SWAR_HIGHS);
+
+        if (marks != 0) {
+            p += ym_swar_before(marks);
+            break;
+        }
+        p += 8;
+    }
+    while (p < end && (kinds[*p] == PLAIN || (beyond && kinds[*p] == BEYOND))) {
+        p++;
+    }
+    return p;
+}
 
 static void skip_blanks(struct reader *r)
 {
@@ -177,9 +199,7 @@ static bool read_string(struct reader *r, struct ym_str *ret)
     size_t len;
 
     for (;;) {
-        while (p < r->end && kinds[*p] == PLAIN) {
-            p++;
-        }
+        p = skip_plain(p, r->end, false);
         r->p = p;
         if (p >= r->end) {
             return false;
@@ -196,17 +216,13 @@ static bool read_string(struct reader *r, struct ym_str *ret)
         default:
             break;
         }
-        /* three bytes from E1 to EC are nearly all of Chinese text and need no closer look */
-        if (*p >= 0xE1 && *p <= 0xEC && r->end - p >= 3 && (p[1] & 0xC0) == 0x80 &&
-            (p[2] & 0xC0) == 0x80) {
-            p += 3;
-            continue;
+        while (p < r->end && *p >= 0x80) {
+            len = ym_utf8_step(p, (size_t)(r->end - p));
+            if (len == 0) {
+                return false;
+            }
+            p += len;
         }
-        len = ym_utf8_step(p, (size_t)(r->end - p));
-        if (len == 0) {
-            return false;
-        }
-        p += len;
     }
 }
 
@@ -474,26 +490,24 @@ static inline void put_char(struct ym_buf *out, char c)
 static void write_string(struct ym_buf *out, const char *p, size_t n)
 {
     static const char hex[] = "0123456789ABCDEF", letters[] = "\"\"\\\\\bb\ff\nn\rr\tt";
-    size_t from = 0;
+    const unsigned char *from = (const unsigned char *)p, *end = from + n, *stop;
 
     put_char(out, '"');
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)p[i];
-        char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
-        const char *at;
-
-        if (kinds[c] == PLAIN || kinds[c] == BEYOND) {
-            continue;
+    for (;;) {
+        stop = skip_plain(from, end, true);
+        put(out, (const char *)from, (size_t)(stop - from));
+        if (stop == end) {
+            break;
         }
-        put(out, p + from, i - from);
-        at = c != '\0' ? strchr(letters, c) : NULL; /* pairs: the character, its letter */
+        char escape[6] = {'\\', 'u', '0', '0', hex[*stop >> 4], hex[*stop & 15]};
+        const char *at = *stop != '\0' ? strchr(letters, *stop) : NULL; /* pairs: byte, letter */
+
         if (at != NULL) {
             escape[1] = at[1];
         }
         put(out, escape, at != NULL ? 2 : 6);
-        from = i + 1;
+        from = stop + 1;
     }
-    put(out, p + from, n - from);
     put_char(out, '"');
 }
 

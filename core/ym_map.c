@@ -23,6 +23,8 @@ struct value {
     enum state state;
     struct ym_str text; /* NUL-terminated */
     const json_t *json;
+    bool
+        own; /* the record has it: somebody would have typed it, and not the table says so for all */
 };
 
 struct eval {
@@ -309,10 +311,11 @@ static struct value concat(struct eval *e, const struct ym_node *n);
 static struct value evaluate(struct eval *e, const struct ym_node *n)
 {
     struct value v = value_of(V_MISSING);
-    bool mapped = false;
+    bool mapped = false, own = false;
     switch (n->source) {
     case YM_SRC_FROM:
         v = found(e, n, &mapped);
+        own = v.state != V_MISSING && (n->from->in_data || !n->from->root);
         break;
     case YM_SRC_NAME:
         v = named(e, n);
@@ -322,6 +325,7 @@ static struct value evaluate(struct eval *e, const struct ym_node *n)
         break;
     case YM_SRC_CONCAT:
         v = concat(e, n);
+        own = v.own;
         break;
     case YM_SRC_FIELDS:
         break;
@@ -342,6 +346,7 @@ static struct value evaluate(struct eval *e, const struct ym_node *n)
     if (v.state == V_MISSING && n->has_def) {
         v = value_text(n->def);
     }
+    v.own = own;
     return v;
 }
 
@@ -349,7 +354,7 @@ static struct value concat(struct eval *e, const struct ym_node *n)
 {
     struct ym_buf b;
     struct value v = value_of(V_MISSING);
-    bool later = false, bad = false;
+    bool later = false, bad = false, own = false;
     ym_buf_init(&b, YM_MAP_TEXT);
     for (size_t i = 0; i < n->kid_count; i++) {
         if (!ym_when_eval(n->kids[i].when, &e->view)) {
@@ -361,6 +366,7 @@ static struct value concat(struct eval *e, const struct ym_node *n)
         }
         later = later || v.state == V_LATER;
         bad = bad || v.state == V_BAD;
+        own = own || v.own;
     }
     /* With a part still to come, only the length of the rest can be judged. */
     bool more = n->call_count != 0 || n->codes != NULL || n->labels != NULL;
@@ -376,6 +382,7 @@ static struct value concat(struct eval *e, const struct ym_node *n)
         v = value_of(later ? V_LATER : V_MISSING);
     }
     ym_buf_clear(&b);
+    v.own = own;
     return v;
 }
 
@@ -488,25 +495,13 @@ static json_t *as_json(const struct ym_node *n, const struct value *v)
     case YM_AS_BOOLEAN:
         return json_boolean(ym_str_is(v->text, "true") || ym_str_is(v->text, "1"));
     default:
-        return json_stringn(v->text.p, v->text.n);
+        return json_stringn_nocheck(v->text.p, v->text.n); /* leaf_put has checked it */
     }
-}
-
-/* Whether somebody would have typed it: not what the table says for every record alike. */
-static bool out_of_record(const struct eval *e, const struct ym_node *n)
-{
-    bool any = false;
-    for (size_t i = 0; n->source == YM_SRC_CONCAT && i < n->kid_count && !any; i++) {
-        any = out_of_record(e, &n->kids[i]);
-    }
-    const struct ym_ptr *p = n->source == YM_SRC_FROM ? n->from : NULL;
-    return any || (p != NULL && (p->in_data || !p->root) && ym_ptr_get(p, &e->view) != NULL);
 }
 
 static void leaf_put(struct eval *e, const struct ym_node *n, const struct value *v, json_t *into)
 {
-    if ((v->state == V_TEXT || v->state == V_RAW) && e->ctx->filled != NULL &&
-        out_of_record(e, n)) {
+    if ((v->state == V_TEXT || v->state == V_RAW) && e->ctx->filled != NULL && v->own) {
         (*e->ctx->filled)++;
     }
     if (v->state == V_TEXT || v->state == V_RAW) {

@@ -16,6 +16,10 @@ static inline size_t ym_utf8_step(const unsigned char *p, size_t n)
     if (c < 0x80) {
         return 1;
     }
+    /* three bytes from E1 to EC are nearly all of Chinese text and need no closer look */
+    if (c >= 0xE1 && c <= 0xEC && n >= 3 && (p[1] & 0xC0) == 0x80 && (p[2] & 0xC0) == 0x80) {
+        return 3;
+    }
     if (c < 0xC2 || c > 0xF4) {
         return 0;
     }

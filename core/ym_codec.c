@@ -1,40 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Hex, the two Base64 alphabets, SHA-256 and charset conversion with counted replacements.
  */
+/*
+ * The deprecated functions of SHA-256: nothing is looked up and nothing allocated, which with EVP
+ * costs several times the digest of an id, and an id is digested for every request.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "ym_codec.h"
 
 #include "ym_utf8.h"
 
 #include <errno.h>
 #include <iconv.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <strings.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-
-/* EVP_sha256() looks its implementation up at every use, which costs three times the digest of an id. */
-static EVP_MD *sha256_md;
-static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
-
-static void sha256_fetch(void)
-{
-    sha256_md = EVP_MD_fetch(NULL, "SHA256", NULL);
-}
-
-/* nginx unloads its modules at every reload */
-__attribute__((destructor)) static void sha256_free(void)
-{
-    EVP_MD_free(sha256_md);
-    sha256_md = NULL;
-}
+#include <openssl/sha.h>
 
 ym_status ym_sha256(struct ym_str in, unsigned char out[YM_SHA256_LEN])
 {
-    if (pthread_once(&sha256_once, sha256_fetch) != 0 || sha256_md == NULL) {
+    SHA256_CTX hash;
+
+    if (SHA256_Init(&hash) != 1 || SHA256_Update(&hash, in.p, in.n) != 1 ||
+        SHA256_Final(out, &hash) != 1) {
         return YM_EIO;
     }
-    return EVP_Digest(in.p, in.n, out, NULL, sha256_md, NULL) == 1 ? YM_OK : YM_EIO;
+    return YM_OK;
 }
 
 ym_status ym_sha256_hex(struct ym_str in, char out[YM_SHA256_HEX])

@@ -57,6 +57,27 @@ static void percent(struct ym_buf *out, struct ym_str text, bool strict)
     }
 }
 
+static bool marked(struct ym_str text)
+{
+    return text.n >= sizeof(MARK) - 1 && strncasecmp(text.p, MARK, sizeof(MARK) - 1) == 0;
+}
+
+bool ym_header_is_plain(struct ym_str text, enum ym_header_code code)
+{
+    if (text.n == 0 || text.n > YM_HEADER_BYTES || code == YM_HEADER_BASE64URL ||
+        text.p[0] == ' ' || text.p[text.n - 1] == ' ' ||
+        (code == YM_HEADER_RFC8187 && marked(text))) {
+        return false;
+    }
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        if (c < 0x20 || c >= 0x7f || (c == '%' && code == YM_HEADER_PERCENT)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 ym_status ym_header_add(struct ym_buf *out, struct ym_str text, enum ym_header_code code)
 {
     bool ascii;
@@ -69,13 +90,7 @@ ym_status ym_header_add(struct ym_buf *out, struct ym_str text, enum ym_header_c
 
     switch (code) {
     case YM_HEADER_RFC8187:
-        if (plain &&
-            strncasecmp(text.p != NULL ? text.p : "", MARK,
-                        text.n < sizeof(MARK) - 1 ? text.n : sizeof(MARK) - 1) == 0 &&
-            text.n >= sizeof(MARK) - 1) {
-            plain = false;
-        }
-        if (plain) {
+        if (plain && !marked(text)) {
             ym_buf_add(out, text.p, text.n);
         } else {
             ym_buf_adds(out, MARK);

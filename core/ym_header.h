@@ -19,6 +19,9 @@ enum ym_header_code {
 /* "rfc8187", "percent", "base64url", "plain" */
 bool ym_header_code_of(struct ym_str name, enum ym_header_code *ret);
 
+/* Whether text is its own value, so that ym_header_add() would copy it. */
+bool ym_header_is_plain(struct ym_str text, enum ym_header_code code);
+
 /*
  * Appends text. YM_EINVAL: CR, LF, NUL or another control character (of ASCII or C1), no UTF-8, or
  * not plain where only that is allowed. YM_ETOOBIG past YM_HEADER_BYTES.

@@ -83,9 +83,7 @@ ngx_http_yimen_bearer(ngx_http_request_t *r, ngx_http_yimen_who_t *who)
 
     tokens = ngx_http_yimen_worker.tokens;
 
-    if (EVP_Digest(token.p, token.n, digest, NULL, tokens->sha256, NULL)
-        != 1)
-    {
+    if (ym_sha256(token, digest) != YM_OK) {
         who->verdict = NGX_HTTP_YIMEN_WHO_TROUBLE;
         return NGX_OK;
     }

@@ -377,7 +377,7 @@ ngx_http_yimen_front_restore(ngx_http_request_t *r)
         state->pending.nelts = 0;
         state->jar = 0;
         state->bearer = 0;
-        state->known = 0;
+        state->who = NULL;
     }
 }
 
@@ -410,20 +410,26 @@ ngx_http_yimen_front_state(ngx_http_request_t *r, ngx_uint_t create)
         return NULL;
     }
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_yimen_front_state_t));
+    cln = ngx_pool_cleanup_add(r->pool, 0);
     if (cln == NULL) {
         return NULL;
     }
 
-    state = cln->data;
-    ngx_memzero(state, sizeof(ngx_http_yimen_front_state_t));
-
-    if (ngx_array_init(&state->pending, r->pool, 8, sizeof(ngx_keyval_t))
-        != NGX_OK)
-    {
+    state = ngx_http_yimen_spare_take(&ngx_http_yimen_front_worker.states,
+                                      sizeof(ngx_http_yimen_front_state_t),
+                                      r->connection->log);
+    if (state == NULL) {
         return NULL;
     }
 
+    ngx_memzero(state, offsetof(ngx_http_yimen_front_state_t, original));
+
+    state->pending.elts = state->adds;
+    state->pending.size = sizeof(ngx_keyval_t);
+    state->pending.nalloc = NGX_HTTP_YIMEN_ADDS;
+    state->pending.pool = r->pool;
+
+    cln->data = state;
     cln->handler = ngx_http_yimen_front_cleanup;
     ngx_http_set_ctx(r, state, ngx_http_yimen_front_module);
 
@@ -434,5 +440,8 @@ ngx_http_yimen_front_state(ngx_http_request_t *r, ngx_uint_t create)
 static void
 ngx_http_yimen_front_cleanup(void *data)
 {
-    ngx_http_yimen_socket_forget(data);
+    ngx_http_yimen_front_state_t  *state = data;
+
+    ngx_http_yimen_socket_forget(state);
+    ngx_http_yimen_spare_give(&ngx_http_yimen_front_worker.states, state);
 }

@@ -13,6 +13,7 @@
 
 #include "ngx_http_yimen_inject.h"
 #include "ngx_http_yimen_sessions.h"
+#include "ngx_http_yimen_spare.h"
 
 #include "ym_path.h"
 
@@ -20,10 +21,13 @@
 /* a setting that nobody made follows main_conf.guarded */
 #define NGX_HTTP_YIMEN_AUTO  2
 
+#define NGX_HTTP_YIMEN_NAME_BYTES  64  /* of a header's name that are read */
+
 typedef struct {
     ngx_array_t                   names;      /* folded ngx_str_t, ours */
     ngx_hash_t                    hash;       /* of all that is removed */
     size_t                        longest;    /* of its names */
+    uint32_t                      begins[NGX_HTTP_YIMEN_NAME_BYTES + 1];
     ngx_shm_zone_t               *limits;     /* buckets; NULL: no catalogue */
     ssize_t                       limit_size; /* of the zone; 0 = default */
     ngx_shm_zone_t               *revoked;    /* NULL: no catalogue */
@@ -55,25 +59,31 @@ typedef struct {
     unsigned                      api:1;      /* `yimen_api on` */
 } ngx_http_yimen_front_loc_conf_t;
 
+/* headers that are added, and a whole list, before there has to be more room */
+#define NGX_HTTP_YIMEN_ADDS       4
+#define NGX_HTTP_YIMEN_LIST_ROOM  24
+
 /* of a request and all its subrequests; survives internal redirects */
 typedef struct {
-    ngx_http_headers_in_t         original;   /* scrubbed, as the client's */
     ngx_array_t                   pending;    /* ngx_keyval_t to be added */
-    ngx_event_t                   timer;      /* of a socket */
-    ngx_http_request_t           *socket;     /* that is upgraded */
-    ngx_uint_t                    socket_asks;  /* in vain */
-    ngx_http_yimen_session_wait_t wait;
-    ngx_http_yimen_identity_t     who;        /* whose it is */
+    struct ngx_http_yimen_socket_s  *socket;  /* that is upgraded */
+    const ngx_http_yimen_identity_t *who;     /* whose it is; NULL: nobody's */
     unsigned                      changed:1;  /* original holds */
-    unsigned                      known:1;    /* who holds */
     unsigned                      bearer:1;   /* Authorization was for us */
     unsigned                      upgrade:1;  /* asked for a websocket */
     unsigned                      jar:1;      /* Cookie is pending */
+    unsigned                      listed:1;   /* list is in use */
+
+    /* what follows is not cleared */
+    ngx_http_headers_in_t         original;   /* scrubbed, as the client's */
+    ngx_keyval_t                  adds[NGX_HTTP_YIMEN_ADDS];
+    ngx_table_elt_t               list[NGX_HTTP_YIMEN_LIST_ROOM];
 } ngx_http_yimen_front_state_t;
 
 /* everything of a worker process that changes */
 typedef struct {
     struct ngx_http_yimen_issued_s  *issued;
+    ngx_http_yimen_spare_t           states;  /* of requests */
 } ngx_http_yimen_front_worker_t;
 
 extern ngx_module_t                   ngx_http_yimen_front_module;
@@ -103,10 +113,11 @@ typedef ngx_uint_t (*ngx_http_yimen_judge_pt)(ngx_http_request_t *r,
 /*
  * Makes the list of request headers anew (what held the old one still does):
  * each header is judged, add (ngx_keyval_t, or NULL) is put behind; parsed
- * pointers follow.
+ * pointers follow.  state may lend its room; NULL: the pool has it.
  */
 ngx_int_t ngx_http_yimen_headers_rebuild(ngx_http_request_t *r,
-    ngx_http_yimen_judge_pt judge, void *data, ngx_array_t *add);
+    ngx_http_yimen_judge_pt judge, void *data, ngx_array_t *add,
+    ngx_http_yimen_front_state_t *state);
 
 /* a name with [^a-z0-9] as '-', all small: what applications cannot tell apart */
 size_t ngx_http_yimen_fold(const u_char *name, size_t len, u_char *out);
@@ -120,7 +131,7 @@ struct ngx_http_yimen_issued_s *ngx_http_yimen_issued_open(ngx_log_t *log);
 void ngx_http_yimen_issued_close(struct ngx_http_yimen_issued_s *issued);
 
 
-/* ngx_http_yimen_scrub.c */
+/* ngx_http_yimen_scrub.c, ngx_http_yimen_outgoing.c */
 ngx_int_t ngx_http_yimen_scrub_build(ngx_conf_t *cf);
 ngx_int_t ngx_http_yimen_scrub(ngx_http_request_t *r);
 ngx_int_t ngx_http_yimen_scrub_outgoing(ngx_http_request_t *r);

@@ -4,6 +4,7 @@
 #include "ngx_http_yimen_front.h"
 #include "ngx_http_yimen_jar.h"
 #include "ngx_http_yimen_revoked.h"
+#include "ngx_http_yimen_who.h"
 
 
 static ngx_int_t ngx_http_yimen_front_init(ngx_conf_t *cf);
@@ -165,6 +166,8 @@ ngx_http_yimen_front_exit_process(ngx_cycle_t *cycle)
     ngx_http_yimen_revoked_close();
     ngx_http_yimen_issued_close(ngx_http_yimen_front_worker.issued);
     ngx_http_yimen_front_worker.issued = NULL;
+    ngx_http_yimen_spare_end(&ngx_http_yimen_front_worker.states);
+    ngx_http_yimen_who_end();
 }
 
 

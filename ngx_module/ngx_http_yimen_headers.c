@@ -20,6 +20,8 @@ typedef struct {
 } ngx_http_yimen_moved_t;
 
 
+static ngx_int_t ngx_http_yimen_headers_list(ngx_http_request_t *r,
+    ngx_list_t *list, ngx_uint_t n, ngx_http_yimen_front_state_t *state);
 static ngx_table_elt_t *ngx_http_yimen_headers_moved(
     ngx_http_yimen_moved_t *m, ngx_table_elt_t *h, ngx_uint_t *ret_known);
 static void ngx_http_yimen_headers_pointers(ngx_http_headers_in_t *in,
@@ -35,12 +37,14 @@ static ngx_int_t ngx_http_yimen_headers_array(ngx_http_request_t *r,
 
 ngx_int_t
 ngx_http_yimen_headers_rebuild(ngx_http_request_t *r,
-    ngx_http_yimen_judge_pt judge, void *data, ngx_array_t *add)
+    ngx_http_yimen_judge_pt judge, void *data, ngx_array_t *add,
+    ngx_http_yimen_front_state_t *state)
 {
     ngx_uint_t               i, k, n;
     ngx_list_t              *list;
     ngx_table_elt_t         *h;
     ngx_list_part_t          first, *part;
+    ngx_table_elt_t         *map[NGX_HTTP_YIMEN_LIST_ROOM];
     ngx_http_yimen_moved_t   m;
 
     list = &r->headers_in.headers;
@@ -53,14 +57,18 @@ ngx_http_yimen_headers_rebuild(ngx_http_request_t *r,
     first = list->part;
 
     m.parts = &first;
-    m.map = ngx_palloc(r->pool, (n + 1) * sizeof(ngx_table_elt_t *));
+    m.map = map;
 
-    if (m.map == NULL
-        || ngx_list_init(list, r->pool,
-                         n + (add ? add->nelts : 0)
-                         + NGX_HTTP_YIMEN_HEADERS_SPARE,
-                         sizeof(ngx_table_elt_t))
-           != NGX_OK)
+    if (n > NGX_HTTP_YIMEN_LIST_ROOM) {
+        m.map = ngx_palloc(r->pool, n * sizeof(ngx_table_elt_t *));
+        if (m.map == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_yimen_headers_list(r, list, n + (add ? add->nelts : 0),
+                                    state)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -99,6 +107,31 @@ ngx_http_yimen_headers_rebuild(ngx_http_request_t *r,
     ngx_http_yimen_headers_pointers(&r->headers_in, &m);
 
     return ngx_http_yimen_headers_add(r, add);
+}
+
+
+/* an empty one for n elements and some more */
+
+static ngx_int_t
+ngx_http_yimen_headers_list(ngx_http_request_t *r, ngx_list_t *list,
+    ngx_uint_t n, ngx_http_yimen_front_state_t *state)
+{
+    if (state == NULL || state->listed || n > NGX_HTTP_YIMEN_LIST_ROOM) {
+        return ngx_list_init(list, r->pool, n + NGX_HTTP_YIMEN_HEADERS_SPARE,
+                             sizeof(ngx_table_elt_t));
+    }
+
+    state->listed = 1;
+
+    list->part.elts = state->list;
+    list->part.nelts = 0;
+    list->part.next = NULL;
+    list->last = &list->part;
+    list->size = sizeof(ngx_table_elt_t);
+    list->nalloc = NGX_HTTP_YIMEN_LIST_ROOM;
+    list->pool = r->pool;
+
+    return NGX_OK;
 }
 
 

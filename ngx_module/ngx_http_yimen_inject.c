@@ -46,6 +46,8 @@ static char *ngx_http_yimen_headers_pass(ngx_conf_t *cf,
     ngx_str_t *name);
 static ngx_int_t ngx_http_yimen_headers_inject(ngx_http_request_t *r,
     const ngx_http_yimen_identity_t *who, void *conf);
+static struct ym_str ngx_http_yimen_headers_text(
+    ngx_http_yimen_source_e source, const ngx_http_yimen_identity_t *who);
 static ym_status ngx_http_yimen_headers_value(
     const ngx_http_yimen_headers_conf_t *hcf, ngx_http_yimen_source_e source,
     const ngx_http_yimen_identity_t *who, struct ym_buf *out);
@@ -141,8 +143,7 @@ ngx_http_yimen_inject(ngx_http_request_t *r,
 
     state->pending.nelts = 0;
     state->jar = 0;
-    state->who = *who;
-    state->known = 1;
+    state->who = who;
 
     /* a bearer token that came with a known person was shown to us */
 
@@ -406,28 +407,35 @@ ngx_http_yimen_headers_inject(ngx_http_request_t *r,
     ngx_int_t                       rc;
     ym_status                       status;
     ngx_uint_t                      i;
-    struct ym_buf                   value;
+    struct ym_buf                   room;
+    struct ym_str                   value;
     ngx_http_yimen_pass_t          *pass;
     ngx_http_yimen_headers_conf_t  *hcf = conf;
 
     pass = hcf->headers.elts;
     rc = NGX_DECLINED;
 
-    ym_buf_init(&value, 4 * YM_HEADER_BYTES);
+    ym_buf_init(&room, 4 * YM_HEADER_BYTES);
 
     for (i = 0; i < hcf->headers.nelts; i++) {
 
-        ym_buf_reset(&value);
-        status = ngx_http_yimen_headers_value(hcf, pass[i].source, who,
-                                              &value);
+        value = ngx_http_yimen_headers_text(pass[i].source, who);
 
-        if (status != YM_OK) {
-            ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                          "event=identity.refused what=%s",
-                          ngx_http_yimen_sources[pass[i].source]);
+        if (!ym_header_is_plain(value, hcf->code)) {
+            ym_buf_reset(&room);
+            status = ngx_http_yimen_headers_value(hcf, pass[i].source, who,
+                                                  &room);
 
-            rc = (status == YM_ENOMEM) ? NGX_ERROR : NGX_HTTP_FORBIDDEN;
-            break;
+            if (status != YM_OK) {
+                ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                              "event=identity.refused what=%s",
+                              ngx_http_yimen_sources[pass[i].source]);
+
+                rc = (status == YM_ENOMEM) ? NGX_ERROR : NGX_HTTP_FORBIDDEN;
+                break;
+            }
+
+            value = ym_buf_str(&room);
         }
 
         /* nothing known: no header at all, never somebody else's */
@@ -436,17 +444,54 @@ ngx_http_yimen_headers_inject(ngx_http_request_t *r,
             continue;
         }
 
-        rc = ngx_http_yimen_inject_header(r, &pass[i].name,
-                                          ym_buf_str(&value));
+        rc = ngx_http_yimen_inject_header(r, &pass[i].name, value);
 
         if (rc != NGX_DECLINED) {
             break;
         }
     }
 
-    ym_buf_clear(&value);
+    ym_buf_clear(&room);
 
     return rc;
+}
+
+
+/* the roles have none: they are several */
+
+static struct ym_str
+ngx_http_yimen_headers_text(ngx_http_yimen_source_e source,
+    const ngx_http_yimen_identity_t *who)
+{
+    switch (source) {
+
+    case NGX_HTTP_YIMEN_SOURCE_USER:
+        return who->login.n ? who->login : who->subject;
+
+    case NGX_HTTP_YIMEN_SOURCE_SUBJECT:
+        return who->subject;
+
+    case NGX_HTTP_YIMEN_SOURCE_NAME:
+        return who->name;
+
+    case NGX_HTTP_YIMEN_SOURCE_EMAIL:
+        return who->email;
+
+    case NGX_HTTP_YIMEN_SOURCE_ORG:
+        return who->org;
+
+    case NGX_HTTP_YIMEN_SOURCE_AREA:
+        return who->area;
+
+    case NGX_HTTP_YIMEN_SOURCE_ISSUER:
+        return who->issuer;
+
+    case NGX_HTTP_YIMEN_SOURCE_PROVIDER:
+        return who->provider;
+
+    default:
+        return YM_STR("");
+    }
 }
 
 
@@ -459,55 +504,19 @@ ngx_http_yimen_headers_value(const ngx_http_yimen_headers_conf_t *hcf,
     ngx_uint_t     bit;
     struct ym_str  text, roles[8];
 
-    switch (source) {
+    if (source != NGX_HTTP_YIMEN_SOURCE_ROLES) {
+        text = ngx_http_yimen_headers_text(source, who);
 
-    case NGX_HTTP_YIMEN_SOURCE_USER:
-        text = who->login.n ? who->login : who->subject;
-        break;
+        return text.n ? ym_header_add(out, text, hcf->code) : YM_OK;
+    }
 
-    case NGX_HTTP_YIMEN_SOURCE_SUBJECT:
-        text = who->subject;
-        break;
+    n = 0;
 
-    case NGX_HTTP_YIMEN_SOURCE_NAME:
-        text = who->name;
-        break;
-
-    case NGX_HTTP_YIMEN_SOURCE_EMAIL:
-        text = who->email;
-        break;
-
-    case NGX_HTTP_YIMEN_SOURCE_ORG:
-        text = who->org;
-        break;
-
-    case NGX_HTTP_YIMEN_SOURCE_AREA:
-        text = who->area;
-        break;
-
-    case NGX_HTTP_YIMEN_SOURCE_ISSUER:
-        text = who->issuer;
-        break;
-
-    case NGX_HTTP_YIMEN_SOURCE_PROVIDER:
-        text = who->provider;
-        break;
-
-    default: /* roles */
-        n = 0;
-
-        for (bit = 1; bit <= NGX_HTTP_YIMEN_ROLE_ADMIN; bit <<= 1) {
-            if ((who->roles & bit) && ngx_http_yimen_role_name(bit) != NULL) {
-                roles[n++] = ym_str_of(ngx_http_yimen_role_name(bit));
-            }
+    for (bit = 1; bit <= NGX_HTTP_YIMEN_ROLE_ADMIN; bit <<= 1) {
+        if ((who->roles & bit) && ngx_http_yimen_role_name(bit) != NULL) {
+            roles[n++] = ym_str_of(ngx_http_yimen_role_name(bit));
         }
-
-        return ym_header_add_list(out, roles, n, hcf->delimiter, hcf->code);
     }
 
-    if (text.n == 0) {
-        return YM_OK;
-    }
-
-    return ym_header_add(out, text, hcf->code);
+    return ym_header_add_list(out, roles, n, hcf->delimiter, hcf->code);
 }

@@ -7,9 +7,6 @@
 #include "ngx_http_yimen_session.h"
 
 
-#define NGX_HTTP_YIMEN_NAME_BYTES  64      /* longest name that is looked up */
-
-
 typedef enum {
     NGX_HTTP_YIMEN_NAME_OTHER = 0,
     NGX_HTTP_YIMEN_NAME_WELL_KNOWN,     /* a location may let it through */
@@ -25,15 +22,14 @@ typedef struct {
     unsigned                           connection:1;  /* was seen */
 } ngx_http_yimen_scrub_t;
 
-typedef struct {
-    ngx_http_yimen_front_state_t  *state;
-    unsigned                       bearer:1;    /* is for us alone */
-    unsigned                       failed:1;
-} ngx_http_yimen_outgoing_t;
-
 
 static ngx_int_t ngx_http_yimen_scrub_key(ngx_conf_t *cf, ngx_array_t *keys,
     const u_char *name, size_t len, ngx_uint_t class, size_t *longest);
+static void ngx_http_yimen_scrub_begin(
+    ngx_http_yimen_front_main_conf_t *fmcf, const u_char *name, size_t first,
+    size_t last);
+static ngx_uint_t ngx_http_yimen_scrub_begins(
+    ngx_http_yimen_front_main_conf_t *fmcf, const ngx_str_t *name);
 static ngx_uint_t ngx_http_yimen_scrub_class(
     ngx_http_yimen_front_main_conf_t *fmcf, const u_char *name, size_t len);
 static ngx_uint_t ngx_http_yimen_scrub_judge(ngx_http_request_t *r,
@@ -44,13 +40,6 @@ static ngx_uint_t ngx_http_yimen_scrub_socket(ngx_http_request_t *r,
     ngx_http_yimen_front_loc_conf_t *flcf);
 static void ngx_http_yimen_scrub_connection(ngx_http_request_t *r,
     ngx_uint_t upgrade);
-static ngx_uint_t ngx_http_yimen_outgoing_ours(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_yimen_outgoing_cookies(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_yimen_outgoing_judge(ngx_http_request_t *r,
-    ngx_table_elt_t *copy, void *data);
-static ngx_uint_t ngx_http_yimen_outgoing_cookie(ngx_http_request_t *r,
-    ngx_str_t *value, ngx_uint_t *ret_failed);
-static ngx_uint_t ngx_http_yimen_cookies_have_ours(ngx_str_t *value);
 
 
 /* folded; from what applications and their frameworks are known to trust */
@@ -82,6 +71,11 @@ static const char *const  ngx_http_yimen_scrub_forwarded[] = {
     "front-end-https"
 };
 
+/* these are judged by themselves */
+static const ngx_str_t  ngx_http_yimen_scrub_judged[] = {
+    ngx_string("upgrade"), ngx_string("connection")
+};
+
 static const struct {
     ngx_str_t   name;
     ngx_uint_t  class;
@@ -105,10 +99,12 @@ static const struct {
 ngx_int_t
 ngx_http_yimen_scrub_build(ngx_conf_t *cf)
 {
-    ngx_str_t                         *name;
+    ngx_str_t                         *ours;
     ngx_uint_t                         i;
     ngx_array_t                        keys;
+    ngx_hash_key_t                    *key;
     ngx_hash_init_t                    init;
+    const ngx_str_t                   *name;
     ngx_http_yimen_front_main_conf_t  *fmcf;
 
     fmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_yimen_front_module);
@@ -121,10 +117,10 @@ ngx_http_yimen_scrub_build(ngx_conf_t *cf)
 
     /* ours first: the first of a name counts */
 
-    name = fmcf->names.elts;
+    ours = fmcf->names.elts;
 
     for (i = 0; i < fmcf->names.nelts; i++) {
-        if (ngx_http_yimen_scrub_key(cf, &keys, name[i].data, name[i].len,
+        if (ngx_http_yimen_scrub_key(cf, &keys, ours[i].data, ours[i].len,
                                      NGX_HTTP_YIMEN_NAME_OURS, &fmcf->longest)
             != NGX_OK)
         {
@@ -152,6 +148,24 @@ ngx_http_yimen_scrub_build(ngx_conf_t *cf)
         {
             return NGX_ERROR;
         }
+    }
+
+    key = keys.elts;
+
+    for (i = 0; i < keys.nelts; i++) {
+        ngx_http_yimen_scrub_begin(fmcf, key[i].key.data, key[i].key.len,
+                                   key[i].key.len);
+    }
+
+    for (i = 0; i < YM_COUNT(ngx_http_yimen_scrub_prefixes); i++) {
+        name = &ngx_http_yimen_scrub_prefixes[i].name;
+        ngx_http_yimen_scrub_begin(fmcf, name->data, name->len + 1,
+                                   NGX_HTTP_YIMEN_NAME_BYTES);
+    }
+
+    for (i = 0; i < YM_COUNT(ngx_http_yimen_scrub_judged); i++) {
+        name = &ngx_http_yimen_scrub_judged[i];
+        ngx_http_yimen_scrub_begin(fmcf, name->data, name->len, name->len);
     }
 
     init.hash = &fmcf->hash;
@@ -196,6 +210,54 @@ ngx_http_yimen_scrub_key(ngx_conf_t *cf, ngx_array_t *keys,
     *longest = ngx_max(*longest, len);
 
     return NGX_OK;
+}
+
+
+/*
+ * With which letters names of each length begin that have to be looked at;
+ * most headers end here.  Made of the very names and prefixes above.
+ */
+static void
+ngx_http_yimen_scrub_begin(ngx_http_yimen_front_main_conf_t *fmcf,
+    const u_char *name, size_t first, size_t last)
+{
+    uint32_t  bit;
+
+    /* what begins with no letter always is looked at */
+
+    if (name[0] < 'a' || name[0] > 'z') {
+        return;
+    }
+
+    bit = (uint32_t) 1 << (name[0] - 'a');
+    last = ngx_min(last, NGX_HTTP_YIMEN_NAME_BYTES);
+
+    for ( /* void */ ; first <= last; first++) {
+        fmcf->begins[first] |= bit;
+    }
+}
+
+
+/* 0: a name that has nothing at its ends and is none of those */
+
+static ngx_uint_t
+ngx_http_yimen_scrub_begins(ngx_http_yimen_front_main_conf_t *fmcf,
+    const ngx_str_t *name)
+{
+    u_char  c, end;
+
+    if (name->len == 0 || name->len > NGX_HTTP_YIMEN_NAME_BYTES) {
+        return 1;
+    }
+
+    c = (u_char) (name->data[0] | 0x20);
+    end = (u_char) (name->data[name->len - 1] | 0x20);
+
+    if (c < 'a' || c > 'z' || end < 'a' || end > 'z') {
+        return 1;
+    }
+
+    return (fmcf->begins[name->len] >> (c - 'a')) & 1;
 }
 
 
@@ -262,7 +324,7 @@ ngx_http_yimen_scrub(ngx_http_request_t *r)
             if (ngx_http_yimen_scrub_judge(r, &h[i], &scrub)) {
                 scrub.connection = 0;
                 return ngx_http_yimen_headers_rebuild(r,
-                                ngx_http_yimen_scrub_judge, &scrub, NULL);
+                                ngx_http_yimen_scrub_judge, &scrub, NULL, NULL);
             }
         }
     }
@@ -278,6 +340,10 @@ ngx_http_yimen_scrub_judge(ngx_http_request_t *r, ngx_table_elt_t *copy,
     size_t                   len;
     u_char                  *folded, room[NGX_HTTP_YIMEN_NAME_BYTES];
     ngx_http_yimen_scrub_t  *scrub = data;
+
+    if (!ngx_http_yimen_scrub_begins(scrub->main, &copy->key)) {
+        return 0;
+    }
 
     len = ngx_min(copy->key.len, NGX_HTTP_YIMEN_NAME_BYTES);
     folded = room;
@@ -427,327 +493,4 @@ ngx_http_yimen_scrub_connection(ngx_http_request_t *r, ngx_uint_t upgrade)
             }
         }
     }
-}
-
-
-/* ---- what leaves for an upstream ---- */
-
-ngx_int_t
-ngx_http_yimen_scrub_outgoing(ngx_http_request_t *r)
-{
-    ngx_uint_t                     bearer;
-    ngx_http_yimen_outgoing_t      out;
-    ngx_http_yimen_front_state_t  *state;
-
-    state = ngx_http_yimen_front_state(r, 0);
-    bearer = (state != NULL && state->bearer) || ngx_http_yimen_outgoing_ours(r);
-
-    if (!bearer && !(state != NULL && state->pending.nelts)
-        && !ngx_http_yimen_outgoing_cookies(r))
-    {
-        return NGX_OK;
-    }
-
-    if (state == NULL) {
-        state = ngx_http_yimen_front_state(r, 1);
-        if (state == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    if (!state->changed) {
-        state->original = r->headers_in;
-        state->changed = 1;
-    }
-
-    out.state = state;
-    out.bearer = (bearer != 0);
-    out.failed = 0;
-
-    if (ngx_http_yimen_headers_rebuild(r, ngx_http_yimen_outgoing_judge, &out,
-                                       &state->pending)
-        != NGX_OK
-        || out.failed)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * A token that opens the gateway is no application's business, not even where
- * nobody asks who it is: who had it could be that person.
- */
-static ngx_uint_t
-ngx_http_yimen_outgoing_ours(ngx_http_request_t *r)
-{
-    u_char                      *p, *last;
-    ngx_table_elt_t             *h;
-    ngx_http_yimen_main_conf_t  *ymcf;
-
-    h = r->headers_in.authorization;
-
-    if (h == NULL || h->value.len < sizeof("Bearer ") - 1
-        || ngx_strncasecmp(h->value.data, (u_char *) "Bearer ",
-                           sizeof("Bearer ") - 1)
-           != 0)
-    {
-        return 0;
-    }
-
-    p = h->value.data + sizeof("Bearer ") - 1;
-    last = h->value.data + h->value.len;
-
-    while (p < last && *p == ' ') {
-        p++;
-    }
-
-    ymcf = ngx_http_get_module_main_conf(r, ngx_http_yimen_module);
-
-    return ym_jwt_says((struct ym_str){ (char *) p, (size_t) (last - p) },
-                       ymcf->auth.rules.issuer, ymcf->auth.rules.audience);
-}
-
-
-/* whether a Cookie header holds one of ours */
-
-static ngx_uint_t
-ngx_http_yimen_outgoing_cookies(ngx_http_request_t *r)
-{
-    ngx_uint_t        i;
-    ngx_table_elt_t  *h;
-    ngx_list_part_t  *part;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            if (h[i].key.len == sizeof("cookie") - 1
-                && ngx_strncasecmp(h[i].key.data, (u_char *) "cookie",
-                                   sizeof("cookie") - 1)
-                   == 0
-                && ngx_http_yimen_cookies_have_ours(&h[i].value))
-            {
-                return 1;
-            }
-        }
-    }
-
-    return 0;
-}
-
-
-static ngx_uint_t
-ngx_http_yimen_outgoing_judge(ngx_http_request_t *r, ngx_table_elt_t *copy,
-    void *data)
-{
-    u_char                      folded[NGX_HTTP_YIMEN_NAME_BYTES];
-    u_char                      other[NGX_HTTP_YIMEN_NAME_BYTES];
-    size_t                      len;
-    ngx_uint_t                  i, failed, gone;
-    ngx_keyval_t               *kv;
-    ngx_http_yimen_outgoing_t  *out = data;
-
-    len = copy->key.len;
-
-    if (len == sizeof("cookie") - 1
-        && ngx_strncasecmp(copy->key.data, (u_char *) "cookie", len) == 0)
-    {
-        /* the cookies of an application that the gateway keeps for it */
-
-        if (out->state->jar) {
-            return 1;
-        }
-
-        if (!ngx_http_yimen_cookies_have_ours(&copy->value)) {
-            return 0;
-        }
-
-        gone = ngx_http_yimen_outgoing_cookie(r, &copy->value, &failed);
-        out->failed |= (failed != 0);
-
-        return gone;
-    }
-
-    if (out->bearer
-        && len == sizeof("authorization") - 1
-        && ngx_strncasecmp(copy->key.data, (u_char *) "authorization", len)
-           == 0)
-    {
-        return 1;
-    }
-
-    if (len > NGX_HTTP_YIMEN_NAME_BYTES) {
-        return 0;
-    }
-
-    kv = out->state->pending.elts;
-
-    for (i = 0; i < out->state->pending.nelts; i++) {
-        if (kv[i].key.len == len) {
-            (void) ngx_http_yimen_fold(copy->key.data, len, folded);
-            (void) ngx_http_yimen_fold(kv[i].key.data, len, other);
-
-            if (ngx_memcmp(folded, other, len) == 0) {
-                return 1;
-            }
-        }
-    }
-
-    return 0;
-}
-
-
-/* the next pair of a Cookie header; 0 when there is none */
-
-static ngx_uint_t
-ngx_http_yimen_cookie_next(ngx_str_t *rest, ngx_str_t *ret_pair,
-    ngx_str_t *ret_name)
-{
-    u_char  *p, *last, *end;
-
-    p = rest->data;
-    last = p + rest->len;
-
-    while (p < last && (*p == ' ' || *p == '\t' || *p == ';' || *p == ',')) {
-        p++;
-    }
-
-    if (p == last) {
-        return 0;
-    }
-
-    end = ngx_strlchr(p, last, ';');
-
-    if (end == NULL) {
-        end = last;
-    }
-
-    rest->data = end;
-    rest->len = (size_t) (last - end);
-
-    ret_pair->data = p;
-    ret_pair->len = (size_t) (end - p);
-
-    ret_name->data = p;
-    last = ngx_strlchr(p, end, '=');
-
-    if (last == NULL) {
-        last = end;
-    }
-
-    while (last > p && (last[-1] == ' ' || last[-1] == '\t')) {
-        last--;
-    }
-
-    ret_name->len = (size_t) (last - p);
-
-    return 1;
-}
-
-
-static ngx_uint_t
-ngx_http_yimen_cookies_have_ours(ngx_str_t *value)
-{
-    ngx_str_t  rest, pair, name;
-
-    rest = *value;
-
-    while (ngx_http_yimen_cookie_next(&rest, &pair, &name)) {
-        if (ngx_http_yimen_cookie_is_ours(name.data, name.len)) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-/* the others, joined again; 1 when nothing is left */
-
-static ngx_uint_t
-ngx_http_yimen_outgoing_cookie(ngx_http_request_t *r, ngx_str_t *value,
-    ngx_uint_t *ret_failed)
-{
-    u_char     *p, *start;
-    ngx_str_t   rest, pair, name;
-
-    *ret_failed = 0;
-
-    /* a blank behind each ';' may be new */
-
-    start = ngx_pnalloc(r->pool, 2 * value->len);
-    if (start == NULL) {
-        *ret_failed = 1;
-        return 1;
-    }
-
-    p = start;
-    rest = *value;
-
-    while (ngx_http_yimen_cookie_next(&rest, &pair, &name)) {
-
-        if (ngx_http_yimen_cookie_is_ours(name.data, name.len)) {
-            continue;
-        }
-
-        if (p > start) {
-            *p++ = ';';
-            *p++ = ' ';
-        }
-
-        p = ngx_cpymem(p, pair.data, pair.len);
-    }
-
-    value->data = start;
-    value->len = (size_t) (p - start);
-
-    return value->len == 0;
-}
-
-
-/*
- * __Host-yimen, yimen, and what begins so and goes on with a mark: the flow
- * cookies.  In any case, and under another prefix: nobody else shall have one.
- */
-ngx_uint_t
-ngx_http_yimen_cookie_is_ours(const u_char *name, size_t len)
-{
-    size_t  n;
-
-    static const ngx_str_t  prefixes[] = {
-        ngx_string("__Host-"), ngx_string("__Secure-"), ngx_string("")
-    };
-
-    for (n = 0; n < YM_COUNT(prefixes); n++) {
-
-        if (len < prefixes[n].len + sizeof(NGX_HTTP_YIMEN_COOKIE_HTTP) - 1
-            || ngx_strncasecmp((u_char *) (uintptr_t) name, prefixes[n].data,
-                               prefixes[n].len)
-               != 0)
-        {
-            continue;
-        }
-
-        name += prefixes[n].len;
-        len -= prefixes[n].len;
-
-        break;
-    }
-
-    if (n == YM_COUNT(prefixes)
-        || ngx_strncasecmp((u_char *) (uintptr_t) name,
-                           (u_char *) NGX_HTTP_YIMEN_COOKIE_HTTP,
-                           sizeof(NGX_HTTP_YIMEN_COOKIE_HTTP) - 1)
-           != 0)
-    {
-        return 0;
-    }
-
-    name += sizeof(NGX_HTTP_YIMEN_COOKIE_HTTP) - 1;
-    len -= sizeof(NGX_HTTP_YIMEN_COOKIE_HTTP) - 1;
-
-    return len == 0 || *name == '-' || *name == '_' || *name == '.';
 }

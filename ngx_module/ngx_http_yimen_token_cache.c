@@ -9,21 +9,7 @@
 ngx_http_yimen_tokens_t *
 ngx_http_yimen_tokens_open(ngx_log_t *log)
 {
-    ngx_http_yimen_tokens_t  *tokens;
-
-    tokens = ngx_calloc(sizeof(ngx_http_yimen_tokens_t), log);
-    if (tokens == NULL) {
-        return NULL;
-    }
-
-    tokens->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-
-    if (tokens->sha256 == NULL) {
-        ngx_free(tokens);
-        return NULL;
-    }
-
-    return tokens;
+    return ngx_calloc(sizeof(ngx_http_yimen_tokens_t), log);
 }
 
 
@@ -42,7 +28,6 @@ ngx_http_yimen_tokens_close(ngx_http_yimen_tokens_t *tokens)
         }
     }
 
-    EVP_MD_free(tokens->sha256);
     ngx_free(tokens);
 }
 

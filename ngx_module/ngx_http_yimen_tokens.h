@@ -8,8 +8,6 @@
 
 #include "ngx_http_yimen_revoked.h"
 
-#include <openssl/evp.h>
-
 
 /* entries, a power of two; the oldest of a short run gives way */
 #define NGX_HTTP_YIMEN_TOKENS        4096
@@ -51,7 +49,6 @@ typedef struct {
 } ngx_http_yimen_bad_token_t;
 
 struct ngx_http_yimen_tokens_s {
-    EVP_MD                  *sha256;
     uint64_t                 clock;
     ngx_http_yimen_token_t   slots[NGX_HTTP_YIMEN_TOKENS];
     ngx_http_yimen_bad_token_t  bad[NGX_HTTP_YIMEN_TOKENS_BAD];

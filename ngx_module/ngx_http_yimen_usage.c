@@ -31,16 +31,19 @@ ngx_http_yimen_usage_through(ngx_http_request_t *r,
     ngx_http_yimen_who_t        *known;
     const ngx_http_yimen_app_t  *app;
 
-    if (r != r->main || who->method != NGX_HTTP_YIMEN_BY_SESSION
-        || !ngx_http_yimen_is_navigation(r))
-    {
+    if (r != r->main || who->method != NGX_HTTP_YIMEN_BY_SESSION) {
         return;
     }
 
     app = ngx_http_yimen_usage_app(r);
+
+    if (app == NULL || !ngx_http_yimen_is_navigation(r)) {
+        return;
+    }
+
     known = ngx_http_yimen_who_get(r, 0);
 
-    if (app != NULL && known != NULL) {
+    if (known != NULL) {
         ngx_http_yimen_usage_entered(who->session, known->shard, app->id);
     }
 }

@@ -9,6 +9,7 @@
 #include "ngx_http_yimen_limit.h"
 #include "ngx_http_yimen_oidc.h"
 #include "ngx_http_yimen_session.h"
+#include "ngx_http_yimen_spare.h"
 #include "ngx_http_yimen_who.h"
 
 #include "ym_cookie.h"
@@ -21,6 +22,10 @@ static ngx_int_t ngx_http_yimen_who_wait(ngx_http_request_t *r,
     ngx_http_yimen_who_t *who, ngx_http_yimen_who_pt handler);
 static void ngx_http_yimen_who_read(void *data, ngx_http_yimen_read_e outcome,
     ngx_http_yimen_session_t *session);
+
+
+/* of this process */
+static ngx_http_yimen_spare_t  ngx_http_yimen_whos;
 
 
 const char *
@@ -50,12 +55,18 @@ ngx_http_yimen_who_get(ngx_http_request_t *r, ngx_uint_t create)
         return NULL;
     }
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_yimen_who_t));
+    cln = ngx_pool_cleanup_add(r->pool, 0);
     if (cln == NULL) {
         return NULL;
     }
 
-    who = cln->data;
+    who = ngx_http_yimen_spare_take(&ngx_http_yimen_whos,
+                                    sizeof(ngx_http_yimen_who_t),
+                                    r->connection->log);
+    if (who == NULL) {
+        return NULL;
+    }
+
     ngx_memzero(who, sizeof(ngx_http_yimen_who_t));
 
     who->request = r->main;
@@ -69,6 +80,7 @@ ngx_http_yimen_who_get(ngx_http_request_t *r, ngx_uint_t create)
         ngx_http_yimen_who_cookie(r, who, ymcf);
     }
 
+    cln->data = who;
     cln->handler = ngx_http_yimen_who_cleanup;
 
     return who;
@@ -85,6 +97,15 @@ ngx_http_yimen_who_cleanup(void *data)
     if (who->session != NULL) {
         ngx_http_yimen_session_release(who->session);
     }
+
+    ngx_http_yimen_spare_give(&ngx_http_yimen_whos, who);
+}
+
+
+void
+ngx_http_yimen_who_end(void)
+{
+    ngx_http_yimen_spare_end(&ngx_http_yimen_whos);
 }
 
 

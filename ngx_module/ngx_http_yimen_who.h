@@ -21,7 +21,7 @@ typedef enum {
 
 typedef void (*ngx_http_yimen_who_pt)(ngx_http_request_t *r);
 
-/* of a request and its subrequests, in their pool */
+/* of a request and its subrequests; ends with their pool */
 typedef struct {
     ngx_http_yimen_who_e            verdict;
     const char                     *challenge;   /* WWW-Authenticate of a 401 */
@@ -68,6 +68,9 @@ void ngx_http_yimen_who_set(ngx_http_yimen_who_t *who,
 ngx_int_t ngx_http_yimen_person(const ngx_http_yimen_main_conf_t *ymcf,
     ngx_pool_t *pool, struct ym_str provider, struct ym_str issuer,
     struct ym_str subject, struct ym_str *ret);
+
+/* when the process ends */
+void ngx_http_yimen_who_end(void);
 
 /* "__Host-yimen", or "yimen" on http */
 const char *ngx_http_yimen_cookie_name(

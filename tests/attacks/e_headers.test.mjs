@@ -10,7 +10,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { LOCATIONS, PUBLIC_URL, startGateway, withSessions } from '../lib/gateway.mjs';
-import { sleep, testNginx, until } from '../lib/nginx.mjs';
+import { TOP, sleep, testNginx, until } from '../lib/nginx.mjs';
 import { endSession, makeSession } from '../lib/session.mjs';
 import { claims, makeToken } from '../lib/tokens.mjs';
 import { TYPE, block, field, frame, headers, indexed, request, talk } from './h2_raw.mjs';
@@ -24,6 +24,15 @@ const SPOOFED = ['X-Remote-User', 'x-remote-user', 'X-REMOTE-USER', 'Remote-User
   'X-WebAuth-User', 'X-Goog-IAP-JWT-Assertion', 'X-Yimen-User', 'X-Person', 'X-Groups-Of', 'X-App-Token'];
 const ALIASES = ['X_Remote_User', 'X-Remote_User', 'X.Remote.User', 'X~Remote~User', 'X_Remote-User', 'x!remote!user', 'X_PERSON',
   'X.Forwarded.User', 'X_Auth_User', 'Remote_User', 'X|Remote|User'];
+/* Every name that the module removes, and one behind each prefix. */
+const SCRUBBED = (() => {
+  const source = fs.readFileSync(path.join(TOP, 'ngx_module/ngx_http_yimen_scrub.c'), 'utf8');
+  const inside = (name) => [...source.split(`${name}[] = {`)[1].split('};')[0].matchAll(/"([^"]+)"/g)].map((m) => m[1]);
+  return ['ngx_http_yimen_scrub_names', 'ngx_http_yimen_scrub_forwarded'].flatMap(inside)
+    .concat(inside('ngx_http_yimen_scrub_prefixes').flatMap((p) => [`${p}q`, `${p}${'q'.repeat(60)}`, `${p}7`]));
+})();
+const SPELLINGS = [(n) => n, (n) => n.toUpperCase(), (n) => n.replaceAll('-', '_'), (n) => n.replace(/-(?=[^-]*$)/, '.'),
+  (n) => `_${n}`, (n) => `${n}!`, (n) => `${n}${'-'.repeat(64)}a`, (n) => n[0].toUpperCase() + n.slice(1)];
 const lines = (names, value = 'root') => names.map((n) => `${n}: ${value}\r\n`).join('');
 
 /* An EC key in PEM form in a file of its own, as identity_keys wants it. */
@@ -143,6 +152,11 @@ describe('headers', () => {
     for (const name of ALIASES) {
       inv.passed(await raw('/app/x', lines([name]) + cookie()), MEI);
       inv.passed(await raw('/public/x', lines([name])));
+    }
+    /* all names and prefixes that the module has, each in several spellings */
+    for (const spell of SPELLINGS) {
+      inv.passed(await raw('/app/x', cookie() + SCRUBBED.map((name) => `${spell(name)}: root\r\n`).join('')), MEI);
+      assert.doesNotMatch(upstream.last.raw, /: root/);
     }
     const r = await raw('/app/x', `${cookie()}X Remote-User: root\r\n`);
     inv.refused(r, 400, { nginx: true });

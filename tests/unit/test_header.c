@@ -16,6 +16,11 @@ static void gives(enum ym_header_code code, struct ym_str text, const char *want
     if (want == NULL ? rc == YM_OK : rc != YM_OK || !ym_str_is(ym_buf_str(&out), want)) {
         fail_msg("%.*s: %d %s", (int)text.n, text.p, rc, out.p != NULL ? out.p : "");
     }
+    /* what is said to be plain is exactly what is added as it is */
+    if (ym_header_is_plain(text, code) !=
+        (text.n > 0 && rc == YM_OK && ym_str_eq(ym_buf_str(&out), text))) {
+        fail_msg("%.*s: plain or not", (int)text.n, text.p);
+    }
     ym_buf_clear(&out);
 }
 

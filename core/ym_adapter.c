@@ -26,7 +26,7 @@ struct raw_settings {
 
 #define SETTING(field) offsetof(struct raw_settings, s.field)
 static const char *const keep_values[] = {"failures", "all", "none", NULL};
-static const char *const verify_values[] = {"none", "lookup", NULL};
+static const char *const verify_values[] = {"none", "seen", "lookup", NULL};
 static const struct ym_field engine_fields[] = {
     {"timeout", YM_FIELD_DURATION, SETTING(timeout_ms), "8s", 100, 600000, NULL,
      YM_FIELD_RELOADABLE, "One attempt, all its steps."},
@@ -63,9 +63,10 @@ static const struct ym_field engine_fields[] = {
      YM_FIELD_RELOADABLE,
      "Whose request and answer are kept for operators, sealed, the last five for 30 days."},
     {"verify", YM_FIELD_ENUM, SETTING(verify), "none", 0, 0, verify_values, YM_FIELD_RELOADABLE,
-     "lookup: a number that a create is answered with counts when the lookup by our reference "
-     "gives "
-     "the same one; a second call for each create."},
+     "What a new record's number is held against: seen, numbers that the worker got for other "
+     "records "
+     "since it started; lookup, also the lookup by our reference, a second call for each new "
+     "record."},
     {NULL, YM_FIELD_STRING, 0, NULL, 0, 0, NULL, 0, NULL},
 };
 

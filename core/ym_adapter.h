@@ -30,8 +30,8 @@ enum ym_verified { YM_VERIFIED_OWN_SIMULATOR, YM_VERIFIED_UNMODIFIED_SOFTWARE, Y
 /* Whose request and answer are kept for operators (`keep_attempts:`). */
 enum ym_keep { YM_KEEP_FAILURES, YM_KEEP_ALL, YM_KEEP_NONE };
 
-/* Whether a create that was answered with a number is looked up before it counts (`verify:`). */
-enum ym_verify { YM_VERIFY_NONE, YM_VERIFY_LOOKUP };
+/* What a new record's number is held against (`verify:`); lookup includes seen. */
+enum ym_verify { YM_VERIFY_NONE, YM_VERIFY_SEEN, YM_VERIFY_LOOKUP };
 
 /* Engine settings, one table for every adapter (`settings:`); transports have tables of their own. */
 struct ym_engine_settings {

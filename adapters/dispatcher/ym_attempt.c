@@ -553,8 +553,9 @@ static const char *attempt_numbers(const struct ym_attempt *a)
         named = a->told;
         other = a->judged.number;
     }
-    return named != NULL && other != NULL ? ym_arena_printf(a->arena, "%s ≠ %s", named, other)
-                                          : named;
+    return named != NULL && other != NULL && other[0] != '\0' && strcmp(named, other) != 0
+               ? ym_arena_printf(a->arena, "%s ≠ %s", named, other)
+               : named;
 }
 
 const char *ym_attempt_problem(const struct ym_attempt *a, const char *code, int64_t now_ms)

@@ -77,6 +77,8 @@ static void decide_send(const struct ym_case *c, struct ym_jitter *j, struct ym_
             other_number(d);
         } else if (c->purpose == YM_FOR_CREATE && c->verifies && c->judged->number != NULL) {
             d->next = YM_NEXT_VERIFY;
+        } else if (c->taken && !withdraw) {
+            other_number(d);
         } else {
             settle(d, withdraw ? 'w' : 'd', 0, NULL);
         }
@@ -180,7 +182,7 @@ static void decide_look(const struct ym_case *c, struct ym_jitter *j, struct ym_
             settle(d, 'r', backoff(c, j), "still_there"); /* withdraw again */
             return;
         }
-        if (differs(c->judged->number, c->known)) {
+        if (differs(c->judged->number, c->known) || c->taken) {
             other_number(d);
             return;
         }
@@ -256,7 +258,7 @@ static void decide_verify(const struct ym_case *c, struct ym_jitter *j, struct y
         if (c->judged->number == NULL) {
             break;
         }
-        if (differs(c->judged->number, c->told)) {
+        if (differs(c->judged->number, c->told) || c->taken) {
             other_number(d);
             return;
         }

@@ -35,6 +35,7 @@ struct ym_case {
     bool has_confirm;        /* there is one that waits for the number */
     bool has_session;        /* and it was not renewed in this attempt yet */
     bool was_withdraw;       /* lookup: what is ambiguous is a withdrawal */
+    bool taken;              /* the number that was named was given to another record */
     bool verifies;           /* a number counts when the lookup gives the same */
     const char *known;       /* the number that the system has the record under; NULL = none */
     const char *told;        /* VERIFY: the number that the create was answered with */

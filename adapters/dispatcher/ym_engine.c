@@ -31,7 +31,8 @@ ym_status ym_engine_init(struct ym_worker *w, struct ym_err *err)
     w->attempt_count = n;
     w->attempts = calloc(n + ENGINE_EXTRA_SLOTS, sizeof(*w->attempts));
     w->free_slots = calloc(n, sizeof(*w->free_slots));
-    if (w->attempts == NULL || w->free_slots == NULL) {
+    w->numbers = calloc(1, sizeof(*w->numbers));
+    if (w->attempts == NULL || w->free_slots == NULL || w->numbers == NULL) {
         return ym_err_set(err, YM_ENOMEM, "out of memory for %zu attempts", n);
     }
     for (size_t i = 0; i < n + ENGINE_EXTRA_SLOTS; i++) {
@@ -56,6 +57,8 @@ void ym_engine_clear(struct ym_worker *w)
     }
     free(w->attempts);
     free(w->free_slots);
+    free(w->numbers);
+    w->numbers = NULL;
     w->attempts = NULL;
     w->free_slots = NULL;
 }
@@ -145,6 +148,9 @@ static void engine_settle(struct ym_worker *w, struct ym_attempt *a, const struc
     }
     if (letter == 'd' || letter == 'w') {
         w->last_ok_ms = wall_ms;
+    }
+    if (letter == 'd' && w->sys->settings.verify != YM_VERIFY_NONE && s.number[0] != '\0') {
+        ym_numbers_keep(w->numbers, s.number, a->claimed.id);
     }
     if (ym_trace_wanted(a, letter)) {
         s.trace =
@@ -516,6 +522,8 @@ static void engine_judged(struct ym_worker *w, struct ym_attempt *a)
 
     ym_attempt_case(a, &c);
     c.now_ms = ym_worker_redis_ms(w, ym_now_ms());
+    c.taken = w->sys->settings.verify != YM_VERIFY_NONE && a->judged.number != NULL &&
+              ym_numbers_taken(w->numbers, a->judged.number, a->claimed.id);
     c.probe_ms = ym_breaker_wait(&w->breaker, ym_tick_ms());
     if (c.probe_ms == 0) {
         c.probe_ms = w->sys->settings.probe_every_ms;

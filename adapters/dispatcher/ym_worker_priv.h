@@ -11,6 +11,7 @@
 #include "ym_id.h"
 #include "ym_limits.h"
 #include "ym_line.h"
+#include "ym_numbers.h"
 #include "ym_queue_worker.h"
 #include "ym_worker.h"
 
@@ -87,6 +88,7 @@ struct ym_worker {
     struct ym_gate gate;
     char problem[128];  /* last cause of a suspension, our own words */
     int64_t last_ok_ms; /* Redis's clock */
+    struct ym_numbers *numbers;
     int64_t drain_ms;   /* monotonic deadline */
     int64_t report_ms, systems_ms, watchdog_ms;
     bool report_now;

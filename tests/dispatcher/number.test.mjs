@@ -8,7 +8,7 @@ import { pause, startRig, until } from './rig.mjs';
 
 let rig, p;
 before(async () => {
-  rig = await startRig({ systems: ['ledger'], settings: { ledger: { verify: 'lookup' } } });
+  rig = await startRig({ systems: ['ledger', 'blind'], settings: { ledger: { verify: 'lookup' }, blind: { verify: 'seen' } } });
   p = rig.platforms.ledger;
 });
 after(() => rig.close());
@@ -107,6 +107,29 @@ test('a worker that is told to end leaves the record taken', async () => {
   const d = await rig.settled(id, 'ledger');
   assert.equal(d.number, p.notes.get(id).number);
   assert.equal(p.count('create', id), 1);
+});
+
+test('one number for two records: the second is linked to nothing, in a system that cannot be asked', async () => {
+  const first = await rig.accept(['blind']);
+  const { number } = await rig.settled(first, 'blind');
+  rig.platforms.blind.behave = () => ({ status: 200, json: { code: '0', number } });
+  const second = await rig.accept(['blind']);
+  const d = await rig.settled(second, 'blind', 'u');
+  assert.equal(d.next, '-1');
+  assert.equal(d.number, '');
+  assert.deepEqual(problem(d), { code: 'other_number', message: number });
+  assert.equal((await rig.delivery(first, 'blind')).number, number);
+  rig.platforms.blind.behave = null;
+});
+
+test('one number for two records, and the lookup says the same: still one of them is wrong', async () => {
+  const first = await rig.accept(['ledger']);
+  const { number } = await rig.settled(first, 'ledger');
+  p.behave = (call) => (['create', 'find'].includes(call.op) ? { status: 200, json: { code: '0', number } } : null);
+  const second = await rig.accept(['ledger']);
+  const d = await rig.settled(second, 'ledger', 'u');
+  assert.deepEqual([d.next, d.number], ['-1', '']);
+  assert.deepEqual(problem(d), { code: 'other_number', message: number });
 });
 
 test('an update that is answered under another number: the link stays, a person looks', async () => {

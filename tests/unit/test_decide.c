@@ -335,6 +335,29 @@ static void a_number_nobody_finds(void **state)
     assert_int_equal(decide(c, YM_V_ABSENT).letter, 'c');
 }
 
+/* A number that another record has got already is linked to nothing, whoever says it. */
+static void a_number_that_is_taken(void **state)
+{
+    static const enum ym_purpose purposes[] = {YM_FOR_CREATE,  YM_FOR_UPDATE,    YM_FOR_LOOKUP,
+                                               YM_FOR_CONFIRM, YM_FOR_DUPLICATE, YM_FOR_VERIFY};
+    struct ym_judgement named = {.verdict = YM_V_OK, .number = "A-1"};
+    struct ym_case c = {.judged = &named, .sent = YM_REPLIED, .taken = true, .told = "A-1"};
+
+    (void)state;
+    for (size_t i = 0; i < YM_COUNT(purposes); i++) {
+        struct ym_decision d;
+
+        c.purpose = purposes[i];
+        d = decide(c, YM_V_OK);
+        assert_int_equal(d.letter, 'u');
+        assert_int_equal(d.delay_ms, -1);
+        assert_string_equal(d.code, YM_CODE_OTHER_NUMBER);
+        assert_true(d.unlinked);
+    }
+    c.purpose = YM_FOR_WITHDRAW; /* nothing is linked by it */
+    assert_int_equal(decide(c, YM_V_OK).letter, 'w');
+}
+
 /* What is there under one number is not there under another, whoever says so. */
 static void a_known_number_stays(void **state)
 {
@@ -415,6 +438,7 @@ int main(void)
         cmocka_unit_test(a_look_without_answer_sends_nothing_again),
         cmocka_unit_test(a_number_is_looked_up),
         cmocka_unit_test(a_number_nobody_finds),
+        cmocka_unit_test(a_number_that_is_taken),
         cmocka_unit_test(a_known_number_stays),
         cmocka_unit_test(sign_in_and_probe),
         cmocka_unit_test(no_blind_repeat_in_any_cell),

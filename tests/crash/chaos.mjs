@@ -11,9 +11,9 @@ import { TOP } from '../lib/redis-server.mjs';
 const run = promisify(execFile);
 const VICTIMS = ['nginx worker', 'nginx worker', 'dispatcher worker', 'dispatcher worker', 'supervisor', 'redis'];
 
-// Left out: a platform that answers with another record's number. It lies about what only it knows, and
-// nothing on the wire tells; every other mode is played.
-const UNTOLD = new Set(['normal', 'other_number']);
+// Where a create's number can be held against nothing (no lookup, or the answer is all there is), another
+// record's number is only played where we know better: the number the record has there already.
+const UNTOLD = new Set(['hotline-12345', 'patrol-app', 'village-admin']);
 
 // How a mode is played: what else the lab wants to know. `late` stays under the absence limit.
 const PLAY = {
@@ -44,7 +44,7 @@ export class Chaos {
   constructor(dir, { kills, rnd, lab, systems }) {
     Object.assign(this, { dir, kills, rnd, lab, done: 0, by: {}, played: 0, stopped: false });
     this.systems = systems;
-    this.combinations = systems.flatMap((s) => s.modes.filter((m) => !UNTOLD.has(m)).map((mode) => ({ id: s.id, mode })));
+    this.combinations = systems.flatMap((s) => s.modes.filter((m) => m !== 'normal').map((mode) => ({ id: s.id, mode })));
     this.deck = [];
   }
 
@@ -78,8 +78,9 @@ export class Chaos {
 
   async behave({ id, mode }) {
     const calls = this.rnd.between(1, 4);
+    const ops = mode === 'other_number' && UNTOLD.has(id) ? { ops: ['update', 'withdraw'] } : {};
     const response = await fetch(`${this.lab}/systems/${id}/behave`, { method: 'POST',
-      headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ mode, calls, ...PLAY[mode] }) });
+      headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ mode, calls, ...PLAY[mode], ...ops }) });
     if (!response.ok) throw new Error(`${id} ${mode}: ${response.status} ${await response.text()}`);
     this.played++;
   }

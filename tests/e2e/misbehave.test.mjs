@@ -230,6 +230,65 @@ describe('misbehaving platforms', () => {
     }
   });
 
+  const VERIFIED = ['zj-odr', 'people-mediation', 'grid-platform', 'data-commons'];
+  const numbers = ({ code, message }) => ({ code, message });
+
+  test('a number that belongs to another record is linked to nothing: a person looks, and says which', async () => {
+    for (const id of VERIFIED) await s.behave(id, 'other_number', { calls: 1, ops: ['create'] });
+    const made = await s.file(dispute({}, VERIFIED));
+    const shown = await s.settled(made.id, 'unknown', rest(unknownToAll(VERIFIED)));
+    await well();
+    for (const id of VERIFIED) {
+      const [theirs, ...more] = await s.kept(id, made.id), d = shown.deliveries[id];
+      assert.deepEqual(more, [], id);
+      assert.equal(d.number, null, id);
+      assert.equal(d.problem.code, 'other_number', id);
+      const [named, found] = d.problem.message.split(' ≠ ');
+      assert.equal(found, theirs.number, id);
+      assert.match(named, NUMBERS[id], id);
+      assert.notEqual(named, found, id);
+      const r = await s.post('operator', `/records/${made.id}/deliveries/${id}/resolve`, { action: 'delivered', number: found, reason: '电话核实' });
+      assert.equal(r.status, 200, r.text);
+    }
+    await s.patch(made.id, 1, { data: { title: '按正确编号更正' } });
+    const record = await s.settled(made.id, 'revision 2', (d) => VERIFIED.every((id) => d[id].state === D && d[id].revision === 2));
+    for (const id of VERIFIED) await once(id, record, 2);
+  });
+
+  test('one number for two records: where nobody can be asked, the second is linked to nothing', async () => {
+    const targets = [...BLIND, 'village-admin'];
+    for (const id of targets) await s.behave(id, 'other_number', { calls: 1, ops: ['create'] });
+    const made = await s.file(dispute({}, targets));
+    const shown = await s.settled(made.id, 'unknown', rest(unknownToAll(targets)));
+    await well();
+    for (const id of targets) {
+      const { number, problem } = shown.deliveries[id];
+      assert.equal(number, null, id);
+      assert.equal(problem.code, 'other_number', id);
+      assert.match(problem.message, NUMBERS[id], id);
+      assert.equal((await s.kept(id, made.id)).length, 1, id);
+    }
+  });
+
+  test('an update that is answered under another number leaves the link as it was', async () => {
+    const targets = able('other_number');
+    assert.ok(targets.length > VERIFIED.length);
+    const made = await s.file(dispute({}, targets), 15);
+    const before = await s.settled(made.id, 'delivered', (d) => targets.every((id) => d[id].state === D));
+    for (const id of targets) await s.behave(id, 'other_number', { calls: 1, ops: ['update'] });
+    await s.patch(made.id, 1, { data: { title: '更正一次' } });
+    const after = await s.settled(made.id, 'unknown', rest(unknownToAll(targets)));
+    await well();
+    for (const id of targets) {
+      const { number, problem } = after.deliveries[id];
+      assert.equal(number, before.deliveries[id].number, id);
+      const named = problem.message.split(' ≠ ')[0];
+      assert.notEqual(named, number, id);
+      assert.deepEqual(numbers(problem), { code: 'other_number', message: `${named} ≠ ${number}` }, id);
+      assert.equal((await s.kept(id, made.id)).length, 1, id);
+    }
+  });
+
   test('a captcha is handed to a person, before and after sign-in; resend when it is gone', async () => {
     await s.behave('people-mediation', 'captcha');
     const made = await s.file(dispute({}, ['people-mediation']));

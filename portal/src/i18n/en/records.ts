@@ -12,6 +12,9 @@ export default {
     held: 'The system is paused or outside its hours; it is sent when that is over', unknown: 'Sent, but no clear answer came; being verified', unknownPerson: 'Sent, but no clear answer came; a person must look',
     rejected: 'Refused: {why}', dead: 'Failed several times; operations will see to it', handoff: 'This system has no interface: please enter it by hand from the card', withdrawn: 'Withdrawn',
   },
+  finding: {
+    other_number: 'The system named a number that belongs to another record ({numbers}); a person must look', number_unproven: 'The system named a number, but does not find this record by our reference; a person must look',
+  },
   card: 'Show the card', cardHelp: 'Copy each line into {system}, then enter its number.', done: 'Entered', numberThere: 'Its number (if there is one)',
   resolve: 'Verify', there: 'It is there', notThere: 'It is not there: send again', reason: 'Reason', refusedField: 'What is wrong: {field}',
   resend: 'Change and send again', save: 'Save (goes to the systems)', stale: 'Somebody else has just changed this record. Please compare.', theirs: 'As it is now', mine: 'My change', keepMine: 'Use mine', keepTheirs: 'Use theirs',

@@ -12,6 +12,9 @@ export default {
     held: '该系统暂停或不在受理时间内,恢复后自动发送', unknown: '已发出但没有收到明确答复,正在核实', unknownPerson: '已发出但没有明确答复,需要人工核实',
     rejected: '被对方退回:{why}', dead: '多次发送失败,运维人员会处理', handoff: '该系统没有接口,请按卡片手工填报', withdrawn: '已撤回',
   },
+  finding: {
+    other_number: '对方给出的编号属于另一条记录({numbers}),需要人工核实', number_unproven: '对方给出了编号,但按我方编号查不到这条记录,需要人工核实',
+  },
   card: '查看填报卡片', cardHelp: '逐项复制到 {system},完成后填写对方编号。', done: '已填报', numberThere: '对方编号(没有可不填)',
   resolve: '核实', there: '对方已有', notThere: '对方没有,重新发送', reason: '说明', refusedField: '问题所在:{field}',
   resend: '修改并重新发送', save: '保存(送往各系统)', stale: '这条记录刚被他人修改过,请比较后再保存。', theirs: '现在的内容', mine: '我的修改', keepMine: '用我的', keepTheirs: '用现在的',

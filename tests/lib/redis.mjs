@@ -20,37 +20,27 @@ function encode(args) {
   return Buffer.concat(parts);
 }
 
-// Returns [value, next offset], or null while the reply is not complete.
-function decode(buf, at) {
+// One element at that place: {value, next}, {length, next} for an array that begins, or null while
+// it is not complete.
+function element(buf, at) {
   const end = buf.indexOf('\r\n', at);
   if (end < 0) return null;
   const line = buf.toString('utf8', at + 1, end);
+  const next = end + 2;
   switch (buf[at]) {
-    case 0x2b: return [line, end + 2];
-    case 0x2d: return [new RedisError(line), end + 2];
-    case 0x3a: return [Number(line), end + 2];
-    case 0x24: return decodeBulk(buf, Number(line), end + 2);
-    case 0x2a: return decodeArray(buf, Number(line), end + 2);
+    case 0x2b: return { value: line, next };
+    case 0x2d: return { value: new RedisError(line), next };
+    case 0x3a: return { value: Number(line), next };
+    case 0x24: return bulk(buf, Number(line), next);
+    case 0x2a: return Number(line) > 0 ? { length: Number(line), next } : { value: Number(line) < 0 ? null : [], next };
     default: throw new Error(`no RESP2 type: ${buf[at]}`);
   }
 }
 
-function decodeBulk(buf, length, at) {
-  if (length < 0) return [null, at];
+function bulk(buf, length, at) {
+  if (length < 0) return { value: null, next: at };
   if (buf.length < at + length + 2) return null;
-  return [buf.toString('utf8', at, at + length), at + length + 2];
-}
-
-function decodeArray(buf, length, at) {
-  if (length < 0) return [null, at];
-  const out = [];
-  for (let i = 0; i < length; i++) {
-    const item = decode(buf, at);
-    if (!item) return null;
-    out.push(item[0]);
-    at = item[1];
-  }
-  return [out, at];
+  return { value: buf.toString('utf8', at, at + length), next: at + length + 2 };
 }
 
 // where: a socket path, "unix:PATH", "HOST:PORT". → client, once it is connected.
@@ -66,7 +56,7 @@ export async function connect(where) {
 }
 
 export class Client {
-  #socket; #waiting = []; #buffer = Buffer.alloc(0); #dead = null;
+  #socket; #waiting = []; #buffer = Buffer.alloc(0); #open = []; #dead = null;
 
   constructor(socket) {
     this.#socket = socket;
@@ -75,18 +65,30 @@ export class Client {
     socket.on('close', () => this.#die(new Error('connection closed')));
   }
 
+  // What has come is read once, however long the reply: arrays that are not complete wait in #open.
   #read(chunk) {
     this.#buffer = this.#buffer.length ? Buffer.concat([this.#buffer, chunk]) : chunk;
     let at = 0;
-    for (;;) {
-      const item = at < this.#buffer.length ? decode(this.#buffer, at) : null;
+    while (at < this.#buffer.length) {
+      const item = element(this.#buffer, at);
       if (!item) break;
-      at = item[1];
-      const { resolve, reject } = this.#waiting.shift();
-      if (item[0] instanceof RedisError) reject(item[0]); else resolve(item[0]);
+      at = item.next;
+      if (item.length) this.#open.push({ left: item.length, list: [] });
+      else this.#put(item.value);
     }
     this.#buffer = this.#buffer.subarray(at);
     if (this.#waiting.length === 0) this.#socket.unref(); // an idle client keeps nobody alive
+  }
+
+  #put(value) {
+    let whole = value;
+    for (let top = this.#open.at(-1); top; top = this.#open.at(-1)) {
+      top.list.push(whole);
+      if (--top.left > 0) return;
+      whole = this.#open.pop().list;
+    }
+    const { resolve, reject } = this.#waiting.shift();
+    if (whole instanceof RedisError) reject(whole); else resolve(whole);
   }
 
   #die(err) {

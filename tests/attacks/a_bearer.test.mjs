@@ -11,6 +11,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { LOCATIONS, startGateway, withSessions } from '../lib/gateway.mjs';
 import { TOP, sleep, testNginx, until } from '../lib/nginx.mjs';
+import { stopwatch } from '../lib/pace.mjs';
 import { makeSession } from '../lib/session.mjs';
 import { AUDIENCE, ISSUER, claims, makeKey, makeToken, signature } from '../lib/tokens.mjs';
 import { Invariants, get, rawRequest, startUpstream } from './invariants.mjs';
@@ -185,15 +186,15 @@ describe('bearer tokens', () => {
   });
 
   test('A11 encrypted, compressed, and keys from passwords', async () => {
-    const start = process.hrtime.bigint();
+    const ms = stopwatch(g.nginx.workers());
     let n = 0;
     for (const t of [`${b64({ alg: 'dir', enc: 'A128GCM' })}.a.b.c.d`, `${b64({ alg: 'PBES2-HS256+A128KW', enc: 'A128GCM', p2c: 2147483647, p2s: 'AA' })}.AA.AA.AA.AA`,
       signed(head({ enc: 'A128GCM' }), person()), signed(head({ zip: 'DEF' }), 'x'.repeat(5000)), signed({ ...head(), alg: 'PBES2-HS256+A128KW', p2c: 2147483647 }, person()), signed({ ...head(), alg: 'dir' }, person())]) {
       await refused(t);
       n += 2;
     }
-    const ms = Number(process.hrtime.bigint() - start) / 1e6 / n;
-    assert.ok(ms < 50, `${ms.toFixed(1)} ms a request`);
+    const each = ms() / n;
+    assert.ok(each < 50, `${each.toFixed(1)} ms a request`);
   });
 
   test('A12 another number of segments, or another serialisation', async () => {
@@ -266,7 +267,7 @@ describe('bearer tokens', () => {
     for (const n of [33, 2048, 2900, 100000]) await (n > 3000 ? app(signed(head(), deep(n))).then((r) => assert.ok([400, 401].includes(r.status)), () => {}) : refused(signed(head(), deep(n))));
     await inv.undisturbed(async () => {
       for (let i = 0; i < 30; i++) await me(signed(head(), { ...person(), aud: Array.from({ length: 1200 }, () => 'a') }));
-    });
+    }, { rounds: 5 });
     inv.mark();
   });
 
@@ -399,9 +400,10 @@ describe('bearer tokens', () => {
   });
 
   test('A32 a remembered token ends when it expires', async () => {
-    const token = makeToken(key, person({ exp: Date.now() / 1000 - 28.5 }));
+    const end = Date.now() + 4000; /* thirty seconds are forgiven */
+    const token = makeToken(key, person({ exp: end / 1000 - 30 }));
     await holds(token);
-    await sleep(1700);
+    await sleep(end + 200 - Date.now());
     await refused(token);
   });
 
@@ -413,8 +415,10 @@ describe('bearer tokens', () => {
       for (const t of [token, other]) for (let i = 0; i < 8; i++) assert.equal((await me(t, { agent: new http.Agent() })).status, 200);
       const r = await g.call('admin', 'POST', '/tokens/revoke', { body: { [kind]: kind === 'sub' ? sub : mine[kind], reason: 'lost laptop' } });
       assert.equal(r.status, 200, r.body);
-      await sleep(900);
-      for (let i = 0; i < 8; i++) assert.equal((await me(token, { agent: new http.Agent() })).status, 401);
+      await until('every worker knows', async () => {
+        const all = await Promise.all(Array.from({ length: 8 }, () => me(token, { agent: new http.Agent() })));
+        return all.every((a) => a.status === 401);
+      }, 1000);
       inv.mark();
       await refused(token);
       await holds(other, 'another');
@@ -549,6 +553,7 @@ describe('bearer tokens', () => {
       const ask = (peer, headers) => h.nginx.request('GET', '/api/v1/me', { headers: { 'x-test-peer': peer, ...headers } });
       const bad = () => ({ authorization: `Bearer ${makeToken(key, person({ x: crypto.randomUUID() })).slice(0, -4)}AAAA` });
       const session = () => ({ cookie: `__Host-yimen=0.${crypto.randomBytes(32).toString('base64url')}` });
+      /* wrong ones of an address: 200 at once, 20 a second */
       for (const [peer, same, make] of [['198.51.100.1', '198.51.100.1', bad], ['2001:db8:1:2::1', '2001:db8:1:2:ffff::9', session]]) {
         /* all at once: the bucket of an address fills again while a slow machine asks one by one */
         const flood = async (from, n) => (await Promise.all(Array.from({ length: n }, () => make()).map((h2) => ask(from, h2))));
@@ -557,7 +562,10 @@ describe('bearer tokens', () => {
         assert.equal(let2 + cut.length, 400);
         assert.ok(let2 >= 200 && cut.length > 0, `${let2} looked at, ${cut.length} cut off`);
         for (const r of cut) assert.match(r.headers['retry-after'], /^\d+$/);
-        assert.ok((await flood(same, 100)).some((r) => r.status === 429));
+        /* the bucket of the flood is not full by far; another would let all of these pass */
+        let shared = false;
+        for (let i = 0; i < 15 && !shared; i++) shared = (await flood(same, 10)).some((r) => r.status === 429);
+        assert.ok(shared, 'one bucket for both');
         assert.equal((await ask('198.51.100.99', make())).status, 401, 'another address');
       }
       /* a token that is known already is let in all the same */

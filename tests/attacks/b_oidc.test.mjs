@@ -7,6 +7,7 @@ import http from 'node:http';
 import test from 'node:test';
 import { PUBLIC_URL } from '../lib/gateway.mjs';
 import { Nginx, sleep, until } from '../lib/nginx.mjs';
+import { clock } from '../lib/pace.mjs';
 import { rawRequest } from './invariants.mjs';
 import { accepted, makeCa, rejected, startRig } from './oidc_rig.mjs';
 import { SWITCHES, makeSigner, startOp } from './hostile_op.mjs';
@@ -275,9 +276,9 @@ test('B53 discovery: another issuer, wrong endpoints, redirects, size, rubbish: 
     const own = await startRig({ op, providers: (o) => [o.entry({ timeout: '1500ms' })] });
     try {
       const b = own.browser();
-      const started = Date.now();
+      const ms = clock();
       await rejected(own.inv, b, await b.signIn(), status);
-      assert.ok(Date.now() - started < 3000, name);
+      assert.ok(ms() < 3000, `${name}: ${ms()} ms`);
     } finally {
       await own.stop();
     }
@@ -355,12 +356,12 @@ test('B54 answers of the token endpoint that are none: 502 in time, nobody else 
     bend(rig.op);
     const b = fresh();
     const { callback } = await b.toCallback();
-    const at = Date.now();
+    const ms = clock();
     let r;
     const run = async () => { r = await b.get(callback); };
     if (['hang', 'trickle', '1 MB'].includes(name)) await rig.inv.undisturbed(run);
     else await run();
-    assert.ok(Date.now() - at < 3000, `${name}: ${Date.now() - at} ms`);
+    assert.ok(ms() < 3000, `${name}: ${ms()} ms`);
     await rejected(rig.inv, b, r, 502);
     assert.deepEqual(b.flows(), [], `${name}: the flow is over`);
     await rejected(rig.inv, b, await b.get(callback), 400);
@@ -429,7 +430,7 @@ test('B57 a refresh with a bad signature ends the session; one without ID token 
   try {
     s.op.tokenAnswer = ({ id_token, ...a }) => a;
     await sleep(1100);
-    await until('the refresh', async () => { assert.equal((await s.b.me()).status, 200); return s.op.grants === 1; });
+    await until('the refresh', async () => { assert.equal((await s.b.me()).status, 200); return s.op.grants >= 1; });
     await sleep(100);
     assert.equal((await s.b.me()).status, 200);
     const old = s.op.signer;
@@ -446,8 +447,10 @@ test('B57 a refresh with a bad signature ends the session; one without ID token 
 test('B58 fifty requests at expiry on two nodes: one grant, nobody is signed out', async () => {
   const s = await shortLived(2);
   try {
+    let life = 1;
+    s.op.expiresIn = 3; /* s for a round of a slow machine; what came with the sign-in is over in one */
     for (let round = 1; round <= 3; round++) {
-      await sleep(1100);
+      await sleep(1000 * life + 100);
       const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => s.b.me({ nginx: i % 2 ? s.second : s.own.g.nginx })));
       assert.deepEqual([...new Set(answers.map((a) => a.status))], [200]);
       await until('the grant', () => s.op.grants === round);
@@ -455,11 +458,12 @@ test('B58 fifty requests at expiry on two nodes: one grant, nobody is signed out
       const after = await Promise.all(Array.from({ length: 20 }, (_, i) => s.b.me({ nginx: i % 2 ? s.second : s.own.g.nginx })));
       assert.deepEqual([...new Set(after.map((a) => a.status))], [200]);
       assert.equal(s.op.grants, round);
+      life = s.op.expiresIn;
     }
     /* the provider has taken the right back */
     s.op.refreshTokens.clear();
     const asked = s.op.hits.token;
-    await sleep(1100);
+    await sleep(1000 * life + 100);
     await Promise.all(Array.from({ length: 50 }, (_, i) => s.b.me({ nginx: i % 2 ? s.second : s.own.g.nginx })));
     await until('signed out on both', async () => (await s.b.me()).status === 401 && (await s.b.me({ nginx: s.second })).status === 401);
     await Promise.all(Array.from({ length: 20 }, () => s.b.me()));
@@ -470,14 +474,14 @@ test('B58 fifty requests at expiry on two nodes: one grant, nobody is signed out
 });
 
 test('B58 a provider that is away for a moment signs nobody out; after the grace it does', async () => {
-  const s = await shortLived(2, { refresh_grace: '1s' });
+  const s = await shortLived(2, { refresh_grace: '4s' });
   try {
     const asked = s.op.hits.token;
     s.op.tokenReply = (req, res) => { res.writeHead(503); res.end(); };
     await until('it was asked', async () => { assert.equal((await s.b.me()).status, 200); return s.op.hits.token === asked + 1; });
     for (let i = 0; i < 50; i++) assert.equal((await s.b.me()).status, 200);
     assert.equal(s.op.hits.token, asked + 1, 'not asked again at once');
-    await sleep(1200);
+    await sleep(4200);
     /* the lock runs out after a while; the other node has not asked yet */
     const client = s.own.g.redis.client;
     for (const k of await client.command('KEYS', '*:on:refresh:*')) await client.command('DEL', k);

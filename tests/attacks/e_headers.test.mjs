@@ -450,7 +450,7 @@ describe('headers', () => {
       const flood = [];
       for (let i = 0; i < 3000; i++) flood.push(headers(1 + 2 * i, block(request('/app/x'))), frame(TYPE.RST_STREAM, 0, 1 + 2 * i, Buffer.from([0, 0, 0, 8])));
       await talk(h2, flood, { streams: 3000, ms: 2000 });
-    }, { floor: 500 });
+    }, { floor: 500, rounds: 3 });
     inv.mark();
     await ok();
   });

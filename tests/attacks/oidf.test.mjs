@@ -161,7 +161,7 @@ test('oidcc-client-test-refresh-token', async () => {
   try {
     op.user = { ...op.user, roles: ['supervisor'] };
     await sleep(1100);
-    await until('the refresh', async () => { assert.equal((await b.me()).status, 200); return op.grants === 1; });
+    await until('the refresh', async () => { assert.equal((await b.me()).status, 200); return op.grants >= 1; });
     await until('the new role', async () => { const me = await b.me(); assert.equal(me.status, 200); return me.roles.includes('supervisor'); });
     const used = op.seen.token.filter((t) => t.form.get('grant_type') === 'refresh_token');
     assert.ok(used.length >= 1);

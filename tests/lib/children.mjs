@@ -6,6 +6,8 @@ const running = new Set();
 
 process.on('exit', () => { for (const child of running) child.kill('SIGTERM'); });
 
+export const runningPids = () => [...running].map((child) => child.pid);
+
 /* Nobody has to wait for it; who does, calls child.ref() first. */
 export function leaveNothing(child) {
   running.add(child);

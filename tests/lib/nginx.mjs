@@ -15,6 +15,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { leaveNothing } from './children.mjs';
+import { clock } from './pace.mjs';
 
 export const TOP = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const BINARY = process.env.YIMEN_NGINX ?? '/usr/sbin/nginx';
@@ -27,13 +28,18 @@ const KNOWN = /core\/ngx_string\.c:\d+:\d+: runtime error: null pointer passed a
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/* Polls until fn() gives something true; the message names what never came. */
+/*
+ * Polls until fn() gives something true; the message names what never came. ms is time that this
+ * test and its servers had: when it last began to look and saw nothing, less than that was over.
+ */
 export async function until(what, fn, ms = 5000) {
-  const end = Date.now() + ms;
+  const passed = clock();
+  const began = Date.now();
   for (;;) {
+    const late = Date.now() - began > ms && passed() > ms;
     const value = await fn();
     if (value) return value;
-    if (Date.now() > end) throw new Error(`${what}: not within ${ms} ms`);
+    if (late) throw new Error(`${what}: not within ${ms} ms`);
     await sleep(10);
   }
 }

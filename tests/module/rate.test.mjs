@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * yimen_limit: requests by person, by program and by real address, counted for all workers together,
  * before a body is read; nothing of it depends on Redis.  J179 of the list of attacks.
+ * The buckets fill so slowly that nothing is added while a busy machine counts; /quick/ shows that
+ * they do fill.
  */
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -22,12 +24,12 @@ describe('limits of requests', () => {
       deploy: { auth: withSessions() },
       nginx: {
         workers: 2, level: 'notice', http: 'yimen_limit_zone 64k;',
-        server: `${LOCATIONS.replace('location /api/v1/ { yimen_api on; }', 'location /api/v1/ { yimen_api on; yimen_limit rate=60r/m burst=5 key=identity; }')}
+        server: `${LOCATIONS.replace('location /api/v1/ { yimen_api on; }', 'location /api/v1/ { yimen_api on; yimen_limit rate=6r/m burst=5 key=identity; }')}
           set_real_ip_from unix:; real_ip_header X-Test-Peer;
-          location /who/ { yimen_auth on; yimen_limit rate=60r/m burst=5 key=identity; ${up} }
-          location /peer/ { yimen_limit rate=60r/m burst=5 key=peer; ${up} }
-          location /client/ { yimen_auth on; yimen_limit rate=60r/m burst=5 key=client; ${up} }
-          location /two/ { yimen_auth on; yimen_limit rate=60r/m burst=3 key=identity; yimen_limit rate=60r/m burst=5 key=peer; ${up} }
+          location /who/ { yimen_auth on; yimen_limit rate=6r/m burst=5 key=identity; ${up} }
+          location /peer/ { yimen_limit rate=6r/m burst=5 key=peer; ${up} }
+          location /client/ { yimen_auth on; yimen_limit rate=6r/m burst=5 key=client; ${up} }
+          location /two/ { yimen_auth on; yimen_limit rate=6r/m burst=3 key=identity; yimen_limit rate=6r/m burst=5 key=peer; ${up} }
           location /quick/ { yimen_limit rate=20r/s burst=2 key=peer; ${up} }
           location /free/ { yimen_auth on; ${up} }`,
       },
@@ -53,7 +55,7 @@ describe('limits of requests', () => {
     assert.deepEqual([seen[200], seen[429]], [5, 25]);
     inv.refused(seen.last, 429);
     assert.equal(seen.last.json.type, 'urn:yimen:problem:too-many-requests');
-    assert.ok(Number(seen.last.headers['retry-after']) >= 1 && Number(seen.last.headers['retry-after']) <= 2);
+    assert.ok(Number(seen.last.headers['retry-after']) >= 1 && Number(seen.last.headers['retry-after']) <= 11);
     assert.equal((await ask('/who/x', token('b'))).status, 200, 'another person has his own');
     assert.equal((await ask('/free/x', token('a'))).status, 200, 'another place has none');
   });
@@ -104,11 +106,13 @@ describe('limits of requests', () => {
 
   test('a bucket fills again at its rate', async () => {
     const peer = { 'x-test-peer': '198.51.100.3' };
-    let seen = await count(10, () => ask('/quick/x', peer));
-    assert.ok(seen[200] >= 2 && seen[200] <= 4);
-    await sleep(300);
-    seen = await count(10, () => ask('/quick/x', peer));
-    assert.ok(seen[200] >= 2 && seen[200] <= 4);
+    for (let round = 0; round < 2; round++) {
+      const from = performance.now();
+      const seen = await count(10, () => ask('/quick/x', peer));
+      const added = (performance.now() - from) * 0.02;
+      assert.ok(seen[200] >= 2 && seen[200] <= 2 + Math.ceil(added), `${seen[200]} passed while ${added} were added to 2`);
+      await sleep(300);
+    }
   });
 
   test('the API has the same limits; a body is not read for an answer of 429', async () => {
@@ -120,7 +124,7 @@ describe('limits of requests', () => {
       s.on('data', (d) => { t += d; });
       s.on('error', () => {});
       s.on('close', () => done(t));
-      setTimeout(() => s.destroy(), 2000);
+      setTimeout(() => s.destroy(), 10000).unref();
     });
     assert.match(text, /^HTTP\/1\.1 429 /);
     assert.doesNotMatch(text, /100 Continue/);
@@ -130,7 +134,7 @@ describe('limits of requests', () => {
   test('K187 a full table lets the least used go and neither opens nor spins', async () => {
     await inv.undisturbed(async () => {
       for (let i = 0; i < 400; i++) await Promise.all(Array.from({ length: 8 }, (_, k) => ask('/peer/x', { 'x-test-peer': `10.${i % 256}.${k}.${i >> 8}` })));
-    }, { floor: 60 });
+    }, { floor: 60, rounds: 3 });
     inv.mark();
     const seen = await count(12, () => ask('/peer/x', { 'x-test-peer': '198.51.100.4' }));
     assert.deepEqual([seen[200], seen[429]], [5, 7]);

@@ -11,6 +11,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { note, startGateway } from '../lib/gateway.mjs';
 import { sleep, until } from '../lib/nginx.mjs';
+import { clock } from '../lib/pace.mjs';
 import { startSlowProxy } from '../lib/slowproxy.mjs';
 
 const many = (n, fn) => Promise.all(Array.from({ length: n }, (_, i) => fn(i)));
@@ -29,13 +30,22 @@ describe('through a proxy', () => {
   });
   after(async () => { try { await g.stop(); } finally { await proxy.stop(); } });
 
+  /* What takes its time on a busy machine is no outage: the gateway waits longer while fn() runs. */
+  async function patiently(fn) {
+    const { http } = g.nginx.options;
+    const set = async (more) => { g.nginx.write({ http: `${http}${more}` }); await g.nginx.reload(); await ready(); };
+    await set('yimen_redis_timeout 10s;');
+    await fn();
+    await set('');
+  }
+
   test('a reply of many reads arrives whole', async () => {
     const answers = await many(20, () => g.call('staff', 'GET', `/records/${big.id}`));
     assert.deepEqual(statuses(answers), [200]);
     for (const a of answers) assert.deepEqual(a.json.data, big.data);
   });
 
-  test('single bytes in both directions: every answer is its own', async () => {
+  test('single bytes in both directions: every answer is its own', () => patiently(async () => {
     proxy.dribble();
     try {
       const made = await many(12, (i) => g.call('staff', 'POST', '/records', { body: note({ title: `第${i}件` }) }));
@@ -43,7 +53,7 @@ describe('through a proxy', () => {
       const read = await many(12, (i) => g.call('staff', 'GET', `/records/${made[i].json.id}`));
       read.forEach((a, i) => assert.equal(a.json.data.title, `第${i}件`));
     } finally { proxy.pass(); }
-  });
+  }));
 
   test('cut after every number of reply bytes: 503 with Retry-After, then it works', async () => {
     for (let n = 0; n < 40; n++) {
@@ -60,14 +70,14 @@ describe('through a proxy', () => {
 
   test('a silent Redis: 503 within a second, the answer that comes late meets nobody', async () => {
     proxy.stall();
-    const from = Date.now();
+    const ms = clock();
     const answers = await many(20, () => g.call('staff', 'GET', `/records/${big.id}`));
     assert.deepEqual(statuses(answers), [503]);
-    assert.ok(Date.now() - from < 1500, `${Date.now() - from} ms`);
+    assert.ok(ms() < 1500, `${ms()} ms`);
     await until('a stalled pool refuses at once', async () => {
-      const quick = Date.now();
+      const quick = clock();
       assert.equal((await g.call('staff', 'GET', `/records/${big.id}`)).status, 503);
-      return Date.now() - quick < 200;
+      return quick() < 200;
     });
     proxy.pass();
     await ready();
@@ -95,7 +105,7 @@ describe('through a proxy', () => {
     await ready();
   });
 
-  test('a reload lets the requests under way finish', async () => {
+  test('a reload lets the requests under way finish', () => patiently(async () => {
     proxy.stall();
     const waiting = many(8, () => g.call('staff', 'GET', `/records/${big.id}`, { agent: false }));
     await sleep(50);
@@ -105,22 +115,22 @@ describe('through a proxy', () => {
     assert.deepEqual(statuses(await waiting), [200]);
     await reloaded;
     await ready();
-  });
+  }));
 
   test('refused connections: 503 at once, and back within a second', async () => {
     proxy.refuse();
     await sleep(20);
-    const from = Date.now();
+    const ms = clock();
     assert.equal((await g.call('staff', 'GET', `/records/${big.id}`)).status, 503);
-    assert.ok(Date.now() - from < 1000);
+    assert.ok(ms() < 1000, `${ms()} ms`);
     const health = await g.nginx.request('GET', '/healthz');
     assert.equal(health.status, 200);
     const metrics = await g.nginx.request('GET', '/metrics');
     assert.match(metrics.body, /^yimen_redis_up 0$/m);
     proxy.pass();
-    const back = Date.now();
+    const back = clock();
     await ready();
-    assert.ok(Date.now() - back < 1000, `${Date.now() - back} ms`);
+    assert.ok(back() < 1000, `${back()} ms`);
   });
 });
 
@@ -136,10 +146,8 @@ describe('Redis itself', () => {
     const answers = await running;
     for (const a of answers) assert.ok(a.status === 201 || a.status === 503, String(a.status));
     assert.equal((await g.call('staff', 'POST', '/records', { body: note() })).status, 503);
-    const from = Date.now();
     await g.redis.start();
     await until('ready', async () => (await g.nginx.request('GET', '/readyz')).status === 200, 3000);
-    assert.ok(Date.now() - from < 3000);
     for (const a of answers.filter((x) => x.status === 201)) {
       assert.equal((await g.call('staff', 'GET', `/records/${a.json.id}`)).status, 200);
     }
@@ -148,9 +156,9 @@ describe('Redis itself', () => {
   test('stopped by a signal (SIGSTOP): 503 in time; woken: it goes on', async () => {
     process.kill(g.redis.pid, 'SIGSTOP');
     try {
-      const from = Date.now();
+      const ms = clock();
       assert.equal((await g.call('staff', 'POST', '/records', { body: note() })).status, 503);
-      assert.ok(Date.now() - from < 1500);
+      assert.ok(ms() < 1500, `${ms()} ms`);
     } finally { process.kill(g.redis.pid, 'SIGCONT'); }
     await until('ready', async () => (await g.nginx.request('GET', '/readyz')).status === 200, 1000);
   });

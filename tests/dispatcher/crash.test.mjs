@@ -76,7 +76,7 @@ test('a killed supervisor: its workers end what they have, the next one goes on'
     await rig.start();
     await allRight(rig, 'ledger', ids);
     await allRight(rig, 'blind', ids); // drained, not lost: even without a lookup nothing is unknown
-    for (const pid of pids) assert.equal(alive(pid), false, 'the old workers are gone');
+    await until('the old workers are gone', () => pids.every((pid) => !alive(pid)));
   } finally {
     await rig.close();
   }

@@ -11,7 +11,7 @@ import { Store, makeId } from '../queue/store.mjs';
 import { startRedis, TOP } from '../lib/redis-server.mjs';
 
 const BUILD = process.env.BUILD ? path.resolve(process.env.BUILD) : path.join(TOP, 'build');
-const PATIENCE_MS = 15000;
+const PATIENCE_MS = 40000;
 export const SHARDS = 2;
 
 export const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });

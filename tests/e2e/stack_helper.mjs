@@ -44,8 +44,9 @@ export function dispute(data = {}, targets = undefined) {
   return { type: 'dispute', data: { ...body.data, ...data }, ...(targets ? { targets } : {}) };
 }
 
+/** Polls until fn() gives something; never less than half a minute: a busy machine is no fault. */
 export async function until(what, seconds, fn) {
-  const end = Date.now() + seconds * 1000;
+  const end = Date.now() + Math.max(seconds, 30) * 1000;
   for (;;) {
     const value = await fn();
     if (value) return value;

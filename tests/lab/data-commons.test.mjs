@@ -92,10 +92,10 @@ test('an expired request secret is 11, a wrong one 14; a renewal leaves the one 
 });
 
 test('life times can be set for a test', async () => {
-    await lab.behave(ID, { mode: 'secret_expired', request_ms: 60 });
+    await lab.behave(ID, { mode: 'secret_expired', request_ms: 1500 });
     const { requestSecret: s } = await open();
     assert.equal((await call(QUERY, { sourceId: 'x' }, s)).code, '00');
-    await new Promise((r) => setTimeout(r, 100));
+    await new Promise((r) => setTimeout(r, 1600));
     assert.equal((await call(QUERY, { sourceId: 'x' }, s)).code, '11');
 });
 

@@ -128,8 +128,9 @@ for (const sql of ['mariadb', 'postgres']) {
                 await lab.behave(ID, { mode, calls: 1 });
                 await c.query('BEGIN');
                 await insert(c, row(ref, 1));
-                const how = await Promise.race([c.query('COMMIT').then(() => 'ok', () => 'lost'), sleep(300, 'silent')]);
+                const how = await Promise.race([c.query('COMMIT').then(() => 'ok', () => 'lost'), sleep(mode === 'answer_lost' ? 300 : 10_000, 'silent')]);
                 assert.equal(how, mode === 'answer_lost' ? 'silent' : 'lost', mode);
+                if (stored) await eventually(async () => (await lab.records(ID, ref)).length === stored, mode);
                 await sleep(250);
                 assert.equal((await lab.records(ID, ref)).length, stored, mode);
                 c.end();
@@ -141,12 +142,12 @@ for (const sql of ['mariadb', 'postgres']) {
             await assert.rejects(connect());
             await lab.reset();
             const c = await connect();
-            await lab.behave(ID, { mode: 'lock', ms: 300 });
+            await lab.behave(ID, { mode: 'lock', ms: 1500 });
             const begun = Date.now();
             const a = newRef();
             await insert(c, row(a, 1));
             assert.ok(Date.now() - begun >= 200, 'the insert did not wait');
-            await lab.behave(ID, { mode: 'ack_late', ms: 400 });
+            await lab.behave(ID, { mode: 'ack_late', ms: 3000 });
             const b = newRef();
             await insert(c, row(b, 1));
             await sleep(250);

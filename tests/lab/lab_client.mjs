@@ -38,7 +38,7 @@ let n = 0;
 export const newRef = () => `01KLAB${String(++n).padStart(20, '0')}`;
 
 /** Polls until fn answers something; a test that waits in vain fails with what. */
-export async function eventually(fn, what, ms = 5000) {
+export async function eventually(fn, what, ms = 30000) {
     for (const end = Date.now() + ms; Date.now() < end;) {
         const v = await fn();
         if (v !== undefined && v !== false && v !== null) return v;

@@ -127,7 +127,7 @@ test('down, late, busy, garbage and half an ack', async () => {
     await assert.rejects(sftp(['ls']), /Connection refused|Connection closed/);
     await lab.reset();
     const a = newRef();
-    await lab.behave(ID, { mode: 'ack_late', ms: 500 });
+    await lab.behave(ID, { mode: 'ack_late', ms: 4000 });
     await drop(`YM_${a}_1.csv`, csv(full(a)));
     assert.deepEqual(await lab.records(ID, a), []);
     assert.equal((await ack(`YM_${a}_1.csv`)).status, 'OK');

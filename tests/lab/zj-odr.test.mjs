@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { beforeEach, test } from 'node:test';
 import { loadTable } from './lab_check.mjs';
-import { newRef, openLab } from './lab_client.mjs';
+import { eventually, newRef, openLab } from './lab_client.mjs';
 import { bgSign } from './zj-odr.mjs';
 
 const ID = 'zj-odr';
@@ -114,15 +114,17 @@ for (const [mode, stored] of [['cut_before', 0], ['cut_after', 1], ['500', 0], [
 test('answer_lost stores and never answers; slow stores before it waits; late after', async () => {
     const ref = newRef();
     await lab.behave(ID, { mode: 'answer_lost', calls: 1 });
-    const give = AbortSignal.timeout(300);
+    const give = AbortSignal.timeout(2000);
     await assert.rejects(fetch(endpoint + BASE + 'create', { method: 'POST', headers: headers('create'), body: new URLSearchParams(full(ref)), signal: give }));
     assert.equal((await lab.records(ID, ref)).length, 1);
     for (const [mode, early] of [['slow', 1], ['late', 0]]) {
         const other = newRef();
-        await lab.behave(ID, { mode, calls: 1, ms: 400 });
+        await lab.behave(ID, { mode, calls: 1, ms: 2000 });
         const pending = call('create', full(other));
-        await new Promise((r) => setTimeout(r, 200));
+        if (early) await eventually(async () => (await lab.records(ID, other)).length === early, mode);
+        else await new Promise((r) => setTimeout(r, 200));
         assert.equal((await lab.records(ID, other)).length, early, mode);
+        assert.equal(await Promise.race([pending, 'still waiting']), 'still waiting', mode);
         assert.equal((await pending).json.success, true);
         assert.equal((await lab.records(ID, other)).length, 1, mode);
     }

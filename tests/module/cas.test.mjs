@@ -210,7 +210,7 @@ describe('single sign-out', () => {
         assert.match((await validate(own, `${a.origin}/x`, tickets[a.origin])).body, /Success/);
       }
       await b.get('/cas/logout');
-      await until('it was told and did not take it', () => weak.hits === 1 && dead.hits === 1);
+      await until('it was told and did not take it', () => weak.hits >= 1 && dead.hits >= 1);
       const [worker] = own.nginx.workers();
       process.kill(worker, 'SIGKILL');
       await until('it has taken it', () => weak.hits === 3, 20000);

@@ -103,10 +103,10 @@ describe('events', () => {
 
   test('a token that has expired ends it', async () => {
     const { id } = await file();
-    const token = makeToken(g.key, { ...claims('mei', 'staff', { area: '330106003', org: 'committee-1' }), exp: Math.floor(Date.now() / 1000) - 27 });
+    const token = makeToken(g.key, { ...claims('mei', 'staff', { area: '330106003', org: 'committee-1' }), exp: Math.floor(Date.now() / 1000) - 24 });
     const stream = await listen(g, `/events?record=${id}`, bearer(token)).opened;
     assert.equal(stream.status, 200, stream.text);
-    await until('the end', () => stream.over, 9000);
+    await until('the end', () => stream.over, 12000);
     assert.match(stream.text, /event: over/);
   });
 

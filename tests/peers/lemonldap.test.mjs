@@ -85,7 +85,7 @@ test('refresh keeps the session; when the provider’s ends, ours ends', async (
   const before = refreshed();
   await sleep(2900);
   assert.equal((await b.me()).status, 200);
-  await until('a refresh', async () => { assert.equal((await b.me()).status, 200); return refreshed() === before + 1; });
+  await until('a refresh', async () => { assert.equal((await b.me()).status, 200); return refreshed() > before; });
   assert.equal((await b.me()).status, 200);
   await b.follow(await b.get(`${lemon.issuer}?logout=1`));
   await sleep(2900);

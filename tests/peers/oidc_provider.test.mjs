@@ -117,11 +117,14 @@ test('refresh with rotation, many at once, and its end', async () => {
     const before = grants.refresh_token;
     PEOPLE.bob.roles = [round % 2 ? 'clerk' : 'leader'];
     await sleep(1900);
+    const from = Date.now();
     const all = await Promise.all(Array.from({ length: 30 }, () => b.me()));
     assert.deepEqual([...new Set(all.map((r) => r.status))], [200]);
-    await until('one grant', () => grants.refresh_token === before + 1);
+    await until('one grant', () => grants.refresh_token > before);
     await sleep(100);
-    assert.equal(grants.refresh_token, before + 1);
+    /* each is good for two seconds, which a busy machine may take over these lines */
+    const most = 1 + Math.floor((Date.now() - from) / 2000);
+    assert.ok(grants.refresh_token <= before + most, `${grants.refresh_token - before} grants, not more than ${most}`);
     assert.equal((await b.me()).status, 200);
   }
 });

@@ -80,14 +80,14 @@ test('any text is kept as digest and number, byte for byte', async () => {
 
 test('r: repeated after its delay, the attempt counts; p: put back, it does not', async () => {
   const { id, item } = await flying();
-  await worker.settle(item, 'r', { delay: 40, problem: '{"code":"timeout"}' });
+  await worker.settle(item, 'r', { delay: 1000, problem: '{"code":"timeout"}' });
   let d = await store.delivery(id, 'a');
   assert.deepEqual([d.letter, d.attempts, d.problem], ['r', '1', '{"code":"timeout"}']);
   assert.ok(Number(d.next) > Date.now() - 1000);
   const { items, due } = await worker.claim();
   assert.deepEqual([items.length, due], [0, Number(d.next)]);
   assert.deepEqual(await worker.due(), ['0', d.next]);
-  await passed(50);
+  await passed(1010);
   assert.deepEqual(await worker.due(), ['1', '0']);
   assert.deepEqual(await worker.due(), ['0', '0']);
   const again = await worker.one();

@@ -62,8 +62,9 @@ bool ym_chain_mark_later(const struct ym_chain_mark *a, const struct ym_chain_ma
 
 /* What a shard's lines have told so far: the last of each kind. */
 struct ym_chain_place {
-    struct ym_chain_mark entry; /* of its stream of events */
-    int64_t serial;             /* record */
+    struct ym_chain_mark entry;   /* of its stream of events */
+    struct ym_chain_mark settled; /* delivery, of the stream that settling writes */
+    int64_t serial;               /* record */
 };
 
 #define YM_CHAIN_SHARDS 32

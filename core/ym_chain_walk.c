@@ -95,7 +95,7 @@ static void look_at_serial(struct ym_chain_walk *w, int64_t seq, int64_t serial,
     w->placed[shard] = true;
 }
 
-/* An entry of a stream, or a record: each stands there once, and records without a gap. */
+/* An entry of a stream, a delivery, or a record: each stands there once, and records without a gap. */
 static void look_at_entry(struct ym_chain_walk *w, int64_t seq, const json_t *line)
 {
     size_t shard = 0;
@@ -106,6 +106,7 @@ static void look_at_entry(struct ym_chain_walk *w, int64_t seq, const json_t *li
         return;
     }
     look_at_mark(w, seq, ym_json_str(line, "entry"), shard, &p->entry);
+    look_at_mark(w, seq, ym_json_str(line, "settled"), shard, &p->settled);
     if (json_is_integer(serial)) {
         look_at_serial(w, seq, json_integer_value(serial), shard);
     }
@@ -133,6 +134,7 @@ static void take_places(struct ym_chain_walk *w, const json_t *line)
         }
         take_mark(json_array_get(one, 0), &w->places[i].entry);
         w->places[i].serial = json_integer_value(serial);
+        take_mark(json_array_get(one, 2), &w->places[i].settled);
         w->placed[i] = true;
     }
 }

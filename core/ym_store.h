@@ -49,7 +49,7 @@
 #define YM_STORE_H
 
 #define YM_STORE_LIBRARY "yimen"
-#define YM_STORE_VERSION "5"     /* raised with every change of a key, argument or reply */
+#define YM_STORE_VERSION "6"     /* raised with every change of a key, argument or reply */
 #define YM_STORE_GROUP "w"
 /*
  * HGET {sN}:r:<id> b<revision> (shard, id, revision); nil = revised since the claim, then it stands at
@@ -133,7 +133,8 @@
 #define YM_FN_CLAIM "ym_claim"
 
 /*
- * (system, consumer, epoch, [entry, id, token, verdict, revision, number, digest, delay_ms, problem_json]…)
+ * (system, consumer, epoch, [entry, id, token, verdict, revision, number, digest, delay_ms, problem_json,
+ *  request]…)
  * verdict: d delivered · r retry after delay (counts) · p put back after delay (does not count) ·
  *   c number awaited, look again after delay (-1: only a person) · u unknown, look after delay (-1: only a person) ·
  *   a proven absent: send again now · j · x · h · w withdrawn there
@@ -143,7 +144,8 @@
  * has (d), "0" = the one that was sent; with a: the older one that was found, "0" = none. digest: the
  * 32 bytes of a SHA-256, or its hex, or any other text. d with neither number nor digest is not
  * believed: it becomes u for a person, problem code no_evidence. The same item again answers "ok" and
- * changes nothing.
+ * changes nothing. request: the SHA-256 of what was sent, like digest; what the system took (d, w, c)
+ * or refused (j) goes into evidence with both (ym_store_evidence.h), in the same step.
  */
 #define YM_FN_SETTLE "ym_settle"
 

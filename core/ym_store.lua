@@ -9,7 +9,7 @@
 -- delivery does it through the context (open … flush), which gathers the changes of a batch and
 -- writes each counter, each sorted set and each stream once.
 
-local VERSION = '5'
+local VERSION = '6'
 local DAY = 86400000
 local CHINA = 28800000          -- ms ahead of UTC: where a day of the reports begins
 local TALLY_DAYS = 800
@@ -270,7 +270,7 @@ end
 
 local function open(p)
     return { p = p, r = p .. ':r:', now = wall(), chunks = {}, counts = {}, upto = {}, add = {},
-        zadd = {}, zrem = {}, done = {}, tally = {} }
+        zadd = {}, zrem = {}, done = {}, tally = {}, told = {} }
 end
 
 local function id_of(ctx, serial)

@@ -5,6 +5,8 @@
  * Keys (N = shard; meta = shard 0):
  *   {sN}:audit  stream: who, what, id, system, why; from a worker of nginx also peer, request,
  *               outcome, uid, at. Entries stay until they are archived, the newest of them longer
+ *   {sN}:settled stream: what systems took and refused, one entry for all of a settling call: its field
+ *               is the system, its value packed. Entries go when they are archived
  *   {sN}:ch     hash: upto, serial: archived so far; on meta also chain, seq, mac, segment: the
  *               last line of the chain, so that a tail that was cut off is noticed
  */
@@ -35,7 +37,18 @@
 /* (after_serial, max) → [[serial, id, created_ms, owner, type, org, area, envelope], …] the first revisions */
 #define YM_FN_EVIDENCE_FILED "ym_evidence_filed"
 
-/* (upto_entry, serial, keep) → [removed]: these are on disk; the newest keep entries stay */
+/*
+ * (from_entry, max) → [[entry, system, [id, op, revision, ok|taken|refused, number, request, answer], …], …]
+ * from_entry "" = the oldest; it is given again if it is still there. op: create update withdraw, or
+ * lookup when a look found it. request, answer: SHA-256 in hex, "" = none. Whole entries, until there
+ * are max deliveries or more.
+ */
+#define YM_FN_EVIDENCE_SETTLED "ym_evidence_settled"
+
+/*
+ * (upto_entry, serial, keep, told_entry) → [removed]: these are on disk; the newest keep entries stay,
+ * those of settled deliveries go up to told_entry ("" = none)
+ */
 #define YM_FN_EVIDENCE_DONE "ym_evidence_done"
 
 /*

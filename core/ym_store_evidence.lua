@@ -23,6 +23,11 @@ local function check_entry(s, what)
     return s
 end
 
+-- A digest as it came: 32 bytes, hex, or any text.
+local function hex(s)
+    return s == '' and '' or digest_out(digest_in(s))
+end
+
 -- A call that is repeated: did the first one get through?
 local function known(key, uid, since)
     local from = text(max(since - 1000, 0))
@@ -138,6 +143,28 @@ local function take(p, a)
     return out
 end
 
+-- Settled deliveries: one entry for all that a call has settled, TOLD values each.
+local TOLD = 7
+
+local function settled(p, a)
+    local from, most = check_entry(a[1], 'from'), integer(a[2], 1, 10000, 'max')
+    local out, count = {}, 0
+    for _, e in ipairs(call('XRANGE', p .. ':settled', from == '' and '-' or from, '+', 'COUNT', LOOK)) do
+        local list = unpack_msg(e[2][2])
+        local row = { e[1], e[2][1] }
+        for i = 1, #list, TOLD do
+            row[#row + 1] = { list[i], OPS[list[i + 1]] or 'lookup', text(list[i + 2]), list[i + 3],
+                list[i + 4], hex(list[i + 5]), hex(list[i + 6]) }
+        end
+        out[#out + 1] = row
+        count = count + #row - 2
+        if count >= most then
+            break
+        end
+    end
+    return out
+end
+
 -- Of records nothing is written twice: the map of serials tells which there are.
 local function filed(p, a)
     local ctx, out, bytes = open(p), {}, 0
@@ -173,6 +200,7 @@ end
 local function done(p, a)
     local upto, serial = check_entry(a[1], 'upto'), integer(a[2], 0, 1e13, 'serial')
     local keep, key = integer(a[3], 1000, 1e7, 'keep'), p .. ':audit'
+    local told = check_entry(a[4], 'told')
     local c = call('HMGET', p .. ':ch', 'upto', 'serial')
     if upto ~= '' and (not c[1] or later(upto, c[1])) then
         call('HSET', p .. ':ch', 'upto', upto)
@@ -181,6 +209,10 @@ local function done(p, a)
     end
     if serial > tonumber(c[2] or 0) then
         call('HSET', p .. ':ch', 'serial', text(serial))
+    end
+    if told ~= '' then
+        local ms, n = match(told, '^(%d+)%-(%d+)$')
+        call('XTRIM', p .. ':settled', 'MINID', ms .. '-' .. text(n + 1))
     end
     if upto == '' then
         return { '0' }
@@ -212,6 +244,7 @@ register('ym_evidence', { 'allow-oom' }, evidence)
 register('ym_evidence_find', { 'no-writes' }, find_entries)
 register('ym_evidence_place', { 'no-writes' }, place)
 register('ym_evidence_take', { 'no-writes' }, take)
+register('ym_evidence_settled', { 'no-writes' }, settled)
 register('ym_evidence_filed', { 'no-writes' }, filed)
 register('ym_evidence_done', { 'allow-oom' }, done)
 register('ym_evidence_head', { 'allow-oom' }, head)

@@ -179,6 +179,19 @@ local function no_evidence(ctx, item, d)
     rest(d, -1)
 end
 
+-- Evidence: what a system has (ok), took without a number yet (taken) or refused, by an attempt (op c u w) or as a look has found (l).
+local function tell(ctx, id, op, revision, outcome, number, request, answer)
+    local list = ctx.told
+    local n = #list
+    list[n + 1], list[n + 2], list[n + 3], list[n + 4] = id, op, revision, outcome
+    list[n + 5], list[n + 6], list[n + 7] = number, request, answer
+end
+
+local function told(ctx, item, d, revision, outcome)
+    tell(ctx, item.id, d.letter == 's' and d.op or 'l', revision, outcome, d.number, item.request,
+        item.digest)
+end
+
 -- For the reports: what a system got for the first time, with how many fields; an update is one more.
 local function arrived(ctx, item, op, type, sent)
     local of = item.system .. ':' .. type
@@ -199,6 +212,7 @@ function VERDICT.d(ctx, item, d, m)
     leave_unknown(ctx, item, d, 'found')
     d.has = min(item.revision > 0 and item.revision or d.rev, m.revision)
     d.problem = ''
+    told(ctx, item, d, d.has, 'ok')
     count(ctx, item.system, 'ok', 1)
     arrived(ctx, item, d.op, m.type, d.letter == 's')
     onward(ctx, item.system, d, item.serial, m)
@@ -215,6 +229,9 @@ end
 
 function VERDICT.c(ctx, item, d, m)
     leave_unknown(ctx, item, d, 'taken')
+    if d.letter == 's' then
+        told(ctx, item, d, d.rev, 'taken')
+    end
     if d.letter == 's' and d.op == 'c' and item.fields > 0 then
         note(ctx, 'fields:' .. item.system .. ':' .. m.type, item.fields)
     end
@@ -245,6 +262,7 @@ local function bury(ctx, item, d, m)
 end
 
 function VERDICT.j(ctx, item, d, m)
+    told(ctx, item, d, d.rev, 'refused')
     if d.rev < m.revision and m.withdrawn == 0 then -- another revision is wanted: that one may pass
         leave_unknown(ctx, item, d, 'settled')
         d.tries = 0
@@ -262,6 +280,9 @@ function VERDICT.w(ctx, item, d, m)
         turn(ctx, item.system, d, item.serial, 'u')
         return rest(d, -1)
     end
+    if item.verdict == 'd' or item.verdict == 'w' then -- else it never was there
+        told(ctx, item, d, d.rev, 'ok')
+    end
     leave_unknown(ctx, item, d, 'withdrawn')
     d.has = 0
     onward(ctx, item.system, d, item.serial, m)
@@ -271,13 +292,15 @@ local function whole(s)
     return s == '0' and 0 or tonumber(s)
 end
 
--- Nine arguments an item, from a[from] on; all are checked before the first one counts.
+local ITEM = 10 -- arguments
+
+-- Items from a[from] on; all are checked before the first one counts.
 local function check_items(a, from)
     local before = from - 1
-    if #a < before or (#a - before) % 9 ~= 0 or #a > before + 9 * BATCH_MAX then
+    if #a < before or (#a - before) % ITEM ~= 0 or #a > before + ITEM * BATCH_MAX then
         fail('bad settle')
     end
-    for i = from, #a, 9 do
+    for i = from, #a, ITEM do
         local revision, delay_ms = whole(a[i + 4]), whole(a[i + 7])
         if #a[i + 1] ~= 26 or not VERDICT[sub(a[i + 3], 1, 1)] or find(a[i + 3], '%D', 2)
             or #a[i + 3] > 5 or not revision or revision < 0
@@ -312,6 +335,7 @@ end
 local function settle_first(ctx, job, item, key, m, sent)
     local number, digest = item.number, item.digest
     job.ended = job.ended + 1
+    tell(ctx, item.id, 'c', 1, 'ok', number, item.request, digest)
     arrived(ctx, item, 'c', m.type, true)
     job.done[#job.done + 1] = item.entry
     call('HSET', key, job.number, pack('d', 1, 1, '', 0, 1, sent, 1, 0, 'c', number,
@@ -379,7 +403,7 @@ local function settle_from(p, a, from, traces)
     local job = { number = number, lease = lease, prefix = a[3] .. '.', after = #a[3] + 2,
         plain = ctx.upto[system] == 0, ended = 0, done = {} }
     local item = { system = system } -- one for all: most batches are long and plain
-    for i = from, #a, 9 do
+    for i = from, #a, ITEM do
         item.entry, item.id, item.token, item.verdict = a[i], a[i + 1], a[i + 2], a[i + 3]
         item.fields = 0
         if #item.verdict > 1 then
@@ -387,7 +411,7 @@ local function settle_from(p, a, from, traces)
             item.verdict = sub(item.verdict, 1, 1)
         end
         item.revision, item.number, item.digest = whole(a[i + 4]), a[i + 5], a[i + 6]
-        item.delay, item.problem = whole(a[i + 7]), a[i + 8]
+        item.delay, item.problem, item.request = whole(a[i + 7]), a[i + 8], a[i + 9]
         local word, fresh = 'fenced', false
         if number then
             word, fresh = settle_item(ctx, job, item)
@@ -396,6 +420,9 @@ local function settle_from(p, a, from, traces)
         if fresh and traces and traces[#out] then
             keep_trace(ctx, item.id, number, traces[#out])
         end
+    end
+    if ctx.told[1] then
+        call('XADD', p .. ':settled', '*', system, pack(ctx.told))
     end
     if job.ended > 0 then
         for _, name in ipairs({ 'd', 'ok', 'attempts' }) do

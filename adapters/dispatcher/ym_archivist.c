@@ -183,6 +183,53 @@ static ym_status add_record(struct archivist *a, unsigned shard, const struct re
     return rc;
 }
 
+/* {"at","shard","settled","who","what":"deliver",…}: what a system took or refused */
+static ym_status add_delivery(struct archivist *a, unsigned shard, const struct ym_chain_mark *mark,
+                              struct ym_str system, const struct redisReply *item)
+{
+    static const struct {
+        const char *name;
+        size_t at;
+    } members[] = {{"outcome", 3}, {"id", 0},          {"op", 1},
+                   {"number", 4},  {"sent_sha256", 5}, {"answer_sha256", 6}};
+    char text[YM_CHAIN_MARK_TEXT];
+    struct ym_buf m;
+    ym_status rc;
+
+    ym_buf_init(&m, LINE_BYTES);
+    add_at(&m, mark->ms);
+    ym_buf_addf(&m, ",\"shard\":%u,\"settled\":\"%s\",\"who\":\"engine\",\"what\":\"deliver\"",
+                shard, ym_chain_mark_text(mark, text).p);
+    add_text(&m, "system", system);
+    ym_buf_addf(&m, ",\"revision\":%lld", (long long)ym_reply_int(item, 2));
+    for (size_t i = 0; i < YM_COUNT(members); i++) {
+        struct ym_str v = ym_reply_text(item, members[i].at);
+
+        if (v.n > 0) {
+            add_text(&m, members[i].name, v);
+        }
+    }
+    rc = m.failed == YM_OK ? ym_segments_add(&a->segments, ym_buf_str(&m)) : m.failed;
+    ym_buf_clear(&m);
+    return rc;
+}
+
+/* [entry, system, delivery…]: those beyond the last one that is in the files */
+static ym_status add_settled(struct archivist *a, unsigned shard, const struct redisReply *e)
+{
+    struct ym_chain_mark *last = &a->segments.now.places[shard].settled, mark;
+    ym_status rc = ym_chain_mark_parse(ym_reply_text(e, 0), &mark) ? YM_OK : YM_EINVAL;
+
+    for (size_t i = 2; rc == YM_OK && i < ym_reply_count(e); i++) {
+        mark.item = (int64_t)i - 1;
+        if (ym_chain_mark_later(&mark, last)) {
+            *last = mark;
+            rc = add_delivery(a, shard, &mark, ym_reply_text(e, 1), ym_reply_item(e, i));
+        }
+    }
+    return rc;
+}
+
 /* ---- Redis ---- */
 
 static struct ym_str number_text(int64_t v, char out[DIGITS])
@@ -236,9 +283,10 @@ static ym_status write_head(struct archivist *a, struct ym_err *err)
 static ym_status write_done(struct archivist *a, unsigned shard, struct ym_err *err)
 {
     const struct ym_chain_place *p = &a->segments.safe.places[shard];
-    char entry[YM_CHAIN_MARK_TEXT], serial[DIGITS], keep[DIGITS];
+    struct ym_chain_mark told = {p->settled.ms, p->settled.n, 0}; /* rounds take whole entries */
+    char entry[YM_CHAIN_MARK_TEXT], serial[DIGITS], keep[DIGITS], settled[YM_CHAIN_MARK_TEXT];
     struct ym_str argv[] = {ym_chain_mark_text(&p->entry, entry), number_text(p->serial, serial),
-                            number_text(a->conf.recent, keep)};
+                            number_text(a->conf.recent, keep), ym_chain_mark_text(&told, settled)};
     struct redisReply *r = NULL;
     ym_status rc =
         ym_queue_ask(a->queue, YM_FN_EVIDENCE_DONE, shard, argv, YM_COUNT(argv), &r, err);
@@ -253,7 +301,7 @@ static ym_status write_done(struct archivist *a, unsigned shard, struct ym_err *
 
 typedef ym_status add_fn(struct archivist *a, unsigned shard, const struct redisReply *row);
 
-/* Takes what a shard has beyond `after`. *ret_count: how many lines came of it. */
+/* Takes what a shard has beyond `after`. *ret_count: how many rows it was. */
 static ym_status take(struct archivist *a, unsigned shard, const char *fn, struct ym_str after,
                       add_fn *add, size_t *ret_count, struct ym_err *err)
 {
@@ -276,24 +324,42 @@ static ym_status take(struct archivist *a, unsigned shard, const char *fn, struc
     return rc;
 }
 
-/* One batch of every shard: into the files, onto the disk, then Redis hears of it. */
+/* What is new of a shard, of every kind. */
+static ym_status take_shard(struct archivist *a, unsigned shard, size_t *ret_count,
+                            struct ym_err *err)
+{
+    const struct ym_chain_place *p = &a->segments.now.places[shard];
+    struct ym_chain_mark told = {p->settled.ms, p->settled.n, 0};
+    char text[YM_CHAIN_MARK_TEXT];
+    ym_status rc = take(a, shard, YM_FN_EVIDENCE_FILED, number_text(p->serial, text), add_record,
+                        ret_count, err);
+
+    if (rc == YM_OK) {
+        rc = take(a, shard, YM_FN_EVIDENCE_TAKE, ym_chain_mark_text(&p->entry, text), add_entry,
+                  ret_count, err);
+    }
+    if (rc == YM_OK) {
+        rc = take(a, shard, YM_FN_EVIDENCE_SETTLED, ym_chain_mark_text(&told, text), add_settled,
+                  ret_count, err);
+    }
+    return rc;
+}
+
+/*
+ * One batch of every shard: into the files, onto the disk, then Redis hears of it. *ret_count: lines,
+ * or rows that were in the files already.
+ */
 static ym_status round_of(struct archivist *a, size_t *ret_count, struct ym_err *err)
 {
-    char text[YM_CHAIN_MARK_TEXT];
-    size_t counts[YM_CHAIN_SHARDS] = {0}, total = 0;
+    size_t counts[YM_CHAIN_SHARDS] = {0}, total = 0, lines;
+    int64_t seq = a->segments.now.chain.seq;
     ym_status rc = YM_OK;
 
     for (unsigned i = 0; rc == YM_OK && i < a->shards; i++) {
-        const struct ym_chain_place *p = &a->segments.now.places[i];
-
-        rc = take(a, i, YM_FN_EVIDENCE_FILED, number_text(p->serial, text), add_record, &counts[i],
-                  err);
-        if (rc == YM_OK) {
-            rc = take(a, i, YM_FN_EVIDENCE_TAKE, ym_chain_mark_text(&p->entry, text), add_entry,
-                      &counts[i], err);
-        }
+        rc = take_shard(a, i, &counts[i], err);
         total += counts[i];
     }
+    lines = (size_t)(a->segments.now.chain.seq - seq);
     if (rc != YM_OK) { /* nothing of it was written: it is all taken again */
         a->segments.now = a->segments.safe;
         ym_buf_clear(&a->segments.batch);
@@ -308,7 +374,7 @@ static ym_status round_of(struct archivist *a, size_t *ret_count, struct ym_err 
     for (unsigned i = 0; rc == YM_OK && i < a->shards; i++) {
         rc = counts[i] > 0 ? write_done(a, i, err) : YM_OK;
     }
-    *ret_count = total;
+    *ret_count = lines > total ? lines : total;
     return rc;
 }
 

@@ -14,6 +14,7 @@
 
 #define ATTACHMENT_BYTES (9u << 20) /* of one that is sent inline */
 #define ATTEMPT_PROBLEM_BYTES 4096
+#define ATTEMPT_STATEMENT_BYTES (16u << 20)
 #define ATTEMPT_NONCE_BYTES 16
 #define ATTEMPT_NONCES 64 /* drawn from the system at once */
 
@@ -190,6 +191,7 @@ static ym_status attempt_open(struct ym_attempt *a, enum ym_purpose purpose, str
     a->purpose = purpose;
     a->renewed = a->unreadable = a->locked = false;
     a->told = NULL;
+    a->sent = YM_STR_NULL;
     ym_problems_init(&a->problems, a->arena);
     ym_sm_move(&a->sm, a, YM_ATTEMPT_TAKEN);
     return YM_OK;
@@ -332,8 +334,55 @@ void ym_attempt_again(struct ym_attempt *a)
     ym_sm_move(&a->sm, a, YM_ATTEMPT_TAKEN);
 }
 
+/* The record as it was sent ------------------------------------------------------------------- */
+
+static ym_status attempt_add_statements(const struct ym_wire *w, struct ym_buf *out)
+{
+    for (size_t i = 0; i < w->statement_count; i++) {
+        const struct ym_wire_sql *s = &w->statements[i];
+
+        (void)ym_buf_add(out, s->text, strlen(s->text) + 1);
+        for (size_t k = 0; k < s->param_count; k++) {
+            const char *p = s->params[k] != NULL ? s->params[k] : "\x01";
+
+            (void)ym_buf_add(out, p, strlen(p) + 1);
+        }
+    }
+    return out->failed;
+}
+
+static bool attempt_digest(const struct ym_attempt *a, unsigned char out[YM_SHA256_LEN])
+{
+    struct ym_str sent = a->facts.posted.n > 0 ? a->facts.posted : a->wire.body;
+    struct ym_buf statements;
+    bool ok;
+
+    if (a->wire.kind != YM_WIRE_SQL) {
+        return sent.n > 0 && ym_sha256(sent, out) == YM_OK;
+    }
+    ym_buf_init(&statements, ATTEMPT_STATEMENT_BYTES);
+    ok = attempt_add_statements(&a->wire, &statements) == YM_OK &&
+         ym_sha256(ym_buf_str(&statements), out) == YM_OK;
+    ym_buf_wipe(&statements);
+    return ok;
+}
+
+struct ym_str ym_attempt_sent(struct ym_attempt *a)
+{
+    bool sends =
+        a->purpose == YM_FOR_CREATE || a->purpose == YM_FOR_UPDATE || a->purpose == YM_FOR_WITHDRAW;
+    unsigned char digest[YM_SHA256_LEN];
+
+    if (sends && a->facts.sent != YM_NOT_SENT && attempt_digest(a, digest)) {
+        a->sent.p = ym_arena_str(a->arena, (struct ym_str){(const char *)digest, sizeof(digest)});
+        a->sent.n = a->sent.p != NULL ? sizeof(digest) : 0;
+    }
+    return a->sent;
+}
+
 void ym_attempt_look(struct ym_attempt *a)
 {
+    (void)ym_attempt_sent(a); /* what is sent next overwrites it */
     a->purpose = YM_FOR_DUPLICATE;
     a->op = attempt_looker(a->bench->sys, a->base, false);
     ym_attempt_again(a);

@@ -57,6 +57,7 @@ struct ym_attempt {
     bool unreadable;             /* the stored record is no JSON */
     bool locked;                 /* it is sealed with a key that is not here */
     int64_t until_ms;            /* monotonic: deadline of what is in flight */
+    struct ym_str sent;          /* see ym_attempt_sent */
     struct ym_str steps;         /* earlier operations of it, as ym_trace.h keeps them */
 };
 
@@ -99,6 +100,13 @@ void ym_attempt_expire(struct ym_attempt *a);
 
 /* Fills what ym_decide asks about this attempt; the caller adds the clocks and the breaker. */
 void ym_attempt_case(const struct ym_attempt *a, struct ym_case *ret);
+
+/*
+ * The SHA-256 (its bytes, in the attempt's arena) of the record as it was sent, also when a look came
+ * after: the body of a request or form, a file's content, or each statement's text and each of its
+ * parameters with a zero byte behind it (NULL: 0x01 0x00). Empty: nothing of that kind was sent.
+ */
+struct ym_str ym_attempt_sent(struct ym_attempt *a);
 
 /* {"code","message","field","at"} in the attempt's arena; NULL when memory is out. */
 const char *ym_attempt_problem(const struct ym_attempt *a, const char *code, int64_t now_ms);

@@ -152,6 +152,9 @@ static void engine_settle(struct ym_worker *w, struct ym_attempt *a, const struc
     if (letter == 'd' && w->sys->settings.verify != YM_VERIFY_NONE && s.number[0] != '\0') {
         ym_numbers_keep(w->numbers, s.number, a->claimed.id);
     }
+    if (strchr("dwcj", letter) != NULL) {
+        s.request = ym_attempt_sent(a);
+    }
     if (ym_trace_wanted(a, letter)) {
         s.trace =
             ym_envelope_trace(&w->keys, a->claimed.id, ym_trace(a, letter, wall_ms), a->arena);

@@ -72,7 +72,7 @@ static void batch_verdict(struct ym_resp *r, const struct ym_settlement *s)
 bool ym_batch_add(struct ym_batch *b, const struct ym_settlement *s)
 {
     struct ym_resp *r = &b->resp;
-    size_t need = s->entry.n + s->id.n + s->token.n + 400;
+    size_t need = s->entry.n + s->id.n + s->token.n + 450;
 
     need += s->number != NULL ? strlen(s->number) : 0;
     need += s->problem != NULL ? strlen(s->problem) : 0;
@@ -87,7 +87,8 @@ bool ym_batch_add(struct ym_batch *b, const struct ym_settlement *s)
     ym_resp_argz(r, s->number);
     batch_digest(r, s->digest);
     ym_resp_int(r, s->delay_ms);
-    if (ym_resp_argz(r, s->problem) != YM_OK) {
+    ym_resp_argz(r, s->problem);
+    if (ym_resp_arg(r, s->request) != YM_OK) {
         return false;
     }
     b->items++;

@@ -50,9 +50,10 @@ struct ym_settlement {
     struct ym_str entry, id, token;
     char letter;
     int64_t revision, delay_ms;
-    size_t fields; /* of the record, in what was sent */
+    size_t fields;                /* of the record, in what was sent */
     const char *number, *problem; /* NULL = "" */
     const char *digest;           /* SHA-256 in hex; NULL or "" = none */
+    struct ym_str request;        /* SHA-256 of what was sent, its bytes; empty = none */
     struct ym_str trace;          /* sealed; empty = none is kept (ym_store_trace.h) */
 };
 

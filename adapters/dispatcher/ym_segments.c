@@ -137,10 +137,11 @@ static ym_status add_open(struct ym_segments *s, int64_t now_ms)
     ym_buf_adds(&m, "\"places\":[");
     for (unsigned i = 0; i < s->conf.shards; i++) {
         const struct ym_chain_place *p = &s->now.places[i];
-        char entry[YM_CHAIN_MARK_TEXT];
+        char entry[YM_CHAIN_MARK_TEXT], settled[YM_CHAIN_MARK_TEXT];
 
-        ym_buf_addf(&m, "%s[\"%s\",%lld]", i > 0 ? "," : "", ym_chain_mark_text(&p->entry, entry).p,
-                    (long long)p->serial);
+        ym_buf_addf(&m, "%s[\"%s\",%lld,\"%s\"]", i > 0 ? "," : "",
+                    ym_chain_mark_text(&p->entry, entry).p, (long long)p->serial,
+                    ym_chain_mark_text(&p->settled, settled).p);
     }
     ym_buf_addc(&m, ']');
     return add_line(s, &m);

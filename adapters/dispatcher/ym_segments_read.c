@@ -147,11 +147,18 @@ struct scan {
     bool head_differs;
 };
 
-static void scan_place(struct ym_chain_place *p, const json_t *entry, const json_t *serial)
+static void scan_mark(struct ym_chain_mark *m, const json_t *text)
 {
-    if (json_is_string(entry)) {
-        (void)ym_chain_mark_parse(ym_str_of(json_string_value(entry)), &p->entry);
+    if (json_is_string(text)) {
+        (void)ym_chain_mark_parse(ym_str_of(json_string_value(text)), m);
     }
+}
+
+static void scan_place(struct ym_chain_place *p, const json_t *entry, const json_t *serial,
+                       const json_t *settled)
+{
+    scan_mark(&p->entry, entry);
+    scan_mark(&p->settled, settled);
     if (json_is_integer(serial)) {
         p->serial = json_integer_value(serial);
     }
@@ -183,13 +190,14 @@ static void scan_members(struct scan *sc, json_t *v)
     json_array_foreach(json_object_get(v, "places"), i, place)
     {
         if (i < YM_CHAIN_SHARDS) {
-            scan_place(&places[i], json_array_get(place, 0), json_array_get(place, 1));
+            scan_place(&places[i], json_array_get(place, 0), json_array_get(place, 1),
+                       json_array_get(place, 2));
         }
     }
     if (json_is_integer(shard) && json_integer_value(shard) >= 0 &&
         json_integer_value(shard) < YM_CHAIN_SHARDS) {
         scan_place(&places[json_integer_value(shard)], json_object_get(v, "entry"),
-                   json_object_get(v, "serial"));
+                   json_object_get(v, "serial"), json_object_get(v, "settled"));
     }
 }
 

@@ -62,9 +62,10 @@ struct ym_facts {
     long status;       /* HTTP status, else 0 */
     struct ym_pair *headers; /* of the reply, names in lower case */
     size_t header_count;
-    struct ym_str body;  /* raw bytes; for SQL a JSON array of row objects, UTF-8 */
-    const char *charset; /* from Content-Type, or NULL */
-    const char *problem; /* transport's own words when not replied: "connect timeout" */
+    struct ym_str body;   /* raw bytes; for SQL a JSON array of row objects, UTF-8 */
+    const char *charset;  /* from Content-Type, or NULL */
+    const char *problem;  /* transport's own words when not replied: "connect timeout" */
+    struct ym_str posted; /* what the transport made of a form; empty = the wire's own body went */
     int64_t took_ms;
     const char *ref, *number; /* what the operation was about, for rules that compare; NULL = nothing */
 };

@@ -17,7 +17,7 @@
 #define FINDINGS_MAX 200 /* listed; all are counted */
 
 struct job {
-    const char *config, *ring_reference, *from, *to;
+    const char *config, *ring_reference, *from, *to, *record;
     bool json, offline;
     const char *words[2]; /* verb, folder */
     const char *dir;
@@ -173,13 +173,15 @@ static bool export_line(void *data, struct ym_str text)
     static const struct ym_json_limits limits = {YM_CHAIN_LINE_MAX, 8, 1000};
     struct job *job = data;
     json_t *v = NULL;
-    const char *at;
+    const char *at, *id;
     int64_t ms;
 
     if (ym_json_parse(text, &limits, &v, NULL) == YM_OK) {
         at = ym_json_str(v, "at");
+        id = ym_json_str(v, "id");
         if (at != NULL && ym_time_parse(ym_str_of(at), YM_CHINA_OFFSET_MIN, &ms) &&
-            ms >= job->from_ms && ms < job->to_ms) {
+            ms >= job->from_ms && ms < job->to_ms &&
+            (job->record == NULL || (id != NULL && strcmp(id, job->record) == 0))) {
             fwrite(text.p, 1, text.n, stdout);
             putchar('\n');
         }
@@ -226,13 +228,10 @@ static int run(int argc, char **argv)
 {
     struct job job = {0};
     const struct ym_opt opts[] = {
-        {"config", &job.config, NULL},
-        {"ring", &job.ring_reference, NULL},
-        {"from", &job.from, NULL},
-        {"to", &job.to, NULL},
-        {"json", NULL, &job.json},
-        {"offline", NULL, &job.offline},
-        {NULL, NULL, NULL},
+        {"config", &job.config, NULL},   {"ring", &job.ring_reference, NULL},
+        {"from", &job.from, NULL},       {"to", &job.to, NULL},
+        {"record", &job.record, NULL},   {"json", NULL, &job.json},
+        {"offline", NULL, &job.offline}, {NULL, NULL, NULL},
     };
     struct ym_err err = {0};
     size_t n;
@@ -270,10 +269,13 @@ const struct ym_tool ym_tool_audit = {
     "audit",
     "verify the chain of evidence, or take a part of it out",
     "usage: yimen audit verify [DIR] [--ring REF] [--offline] [--json] [--config FILE]\n"
-    "       yimen audit export [DIR] [--from TIME] [--to TIME] [--config FILE]\n\n"
+    "       yimen audit export [DIR] [--from TIME] [--to TIME] [--record ID]\n"
+    "                          [--config FILE]\n\n"
     "  verify  reads every segment, names every line that was altered, left out, put in or moved\n"
     "          (file:line, seq), and compares the end with what Redis remembers; exit 1 when\n"
     "          anything does not hold. With DIR it works on a copy, without Redis.\n"
-    "  export  prints the lines from TIME until before TIME (a date or RFC 3339), as they stand\n",
+    "  export  prints the lines from TIME until before TIME (a date or RFC 3339), as they stand;\n"
+    "          with --record those of one record: who filed it, what each system took, who saw "
+    "it\n",
     run,
 };

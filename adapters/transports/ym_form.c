@@ -27,6 +27,7 @@ struct ym_exchange {
     enum place place;
     int64_t began_ms, timeout_ms;
     const char *page_url;
+    struct ym_str posted; /* the submission's body */
 };
 
 static void form_check(const struct ym_system *sys, struct ym_diag *d)
@@ -241,6 +242,7 @@ static ym_status make_call(struct ym_exchange *x, const struct ym_html_form *for
             return ym_err_set(err, YM_ENOMEM, "out of memory");
         }
     }
+    x->posted = x->call.body;
     return YM_OK;
 }
 
@@ -370,6 +372,7 @@ static enum ym_step form_step(struct ym_exchange *x, CURLcode how, CURL **ret_ea
     if (x->place == AT_ANSWER) {
         answer_facts(x, facts);
     }
+    facts->posted = x->posted;
     facts->took_ms = ym_tick_ms() - x->began_ms;
     return YM_STEP_DONE;
 }

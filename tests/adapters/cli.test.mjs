@@ -368,7 +368,7 @@ async function dead(id) {
   const [epoch] = await call('ym_attach', 'alpha', 'test');
   const [, , , entry] = await call('ym_claim', 'alpha', 'test', epoch, 10, 0);
   const problem = JSON.stringify({ code: 'gave_up', message: '系统繁忙', at: 1 });
-  assert.equal((await call('ym_settle', 'alpha', 'test', epoch, entry[0], id, entry[3], 'x', 0, '', '', 0, problem))[0], 'ok');
+  assert.equal((await call('ym_settle', 'alpha', 'test', epoch, entry[0], id, entry[3], 'x', 0, '', '', 0, problem, ''))[0], 'ok');
 }
 
 test('store, dead, reconcile against a real Redis', async () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The judge of the crash test. A pure function over three views of one run: what clients were told,
-// what the API says now, what the platforms hold. It names every fault it sees.
+// The judge of the crash test. A pure function over four views of one run: what clients were told,
+// what the API says now, what the platforms hold, what the chain of evidence says. It names every fault
+// it sees.
 //
 // log:     [{id, refused, revisions: [{revision, mark}], withdrawn}]  one per request that was answered
 //          with 201 (id) or refused with 4xx (refused: its mark); marks tell contents apart
@@ -8,9 +9,10 @@
 // systems: {system: {lookup: bool, handoff: bool, mark: (entry) → text or undefined,
 //            records: [{number, ref, revision, received, content, history?}]}}
 //          history: revisions in the order the platform took them, where it tells
+// evidence: [{what, id, system, revision, number}]  lines of the chain
 // → {faults: [{kind, system, id, words}], counts}
 
-const KINDS = ['lost', 'doubled', 'reordered', 'false', 'stale', 'refused', 'foreign', 'stuck', 'state', 'content'];
+const KINDS = ['lost', 'doubled', 'reordered', 'false', 'stale', 'refused', 'foreign', 'stuck', 'state', 'content', 'unproven'];
 const SETTLED = new Set(['delivered', 'unknown', 'rejected', 'dead', 'handoff', 'withdrawn']);
 
 function groupBy(list, key) {
@@ -24,8 +26,9 @@ function groupBy(list, key) {
 }
 
 class Judge {
-  constructor({ log, states, systems }) {
+  constructor({ log, states, systems, evidence }) {
     Object.assign(this, { log, states, systems });
+    this.evidence = groupBy(evidence, (l) => `${l.id} ${l.system}`);
     this.faults = [];
     this.counts = { records: 0, refused: 0, deliveries: 0, delivered: 0, unknown: 0, handoff: 0 };
   }
@@ -73,7 +76,10 @@ class Judge {
       if (delivery.state !== 'handoff' && delivery.state !== 'delivered') this.fault('state', name, entry.id, delivery.state);
       return;
     }
-    if (delivery.state === 'delivered') this.delivered(entry, name, delivery, held);
+    if (delivery.state === 'delivered') {
+      this.delivered(entry, name, delivery, held);
+      this.proven(entry, name, delivery);
+    }
     this.copies(entry, name, system, delivery, held);
   }
 
@@ -93,6 +99,16 @@ class Judge {
     }
     const last = entry.revisions.at(-1).revision;
     if (Number(delivery.revision) !== last) this.fault('stale', name, entry.id, `delivered shows revision ${delivery.revision} of ${last}`);
+  }
+
+  // An engine's line for the revision that is there, with that number; or a person's word.
+  proven(entry, name, delivery) {
+    const lines = this.evidence.get(`${entry.id} ${name}`) ?? [];
+    const engine = lines.some((l) => l.what === 'deliver' && l.outcome === 'ok' && l.op !== 'withdraw'
+      && l.revision >= Number(delivery.revision) && (!delivery.number || l.number === delivery.number));
+    if (!engine && !lines.some((l) => l.what.startsWith('resolve'))) {
+      this.fault('unproven', name, entry.id, `delivered as ${delivery.number}, and the chain of evidence does not tell`);
+    }
   }
 
   copies(entry, name, system, delivery, held) {
@@ -152,7 +168,7 @@ export function summary({ faults, counts }) {
   return `records=${counts.records} refused=${counts.refused} deliveries=${counts.deliveries} delivered=${counts.delivered}`
     + ` unknown=${counts.unknown} handoff=${counts.handoff} | lost=${of('lost')} duplicated=${of('doubled')}`
     + ` reordered=${of('reordered', 'stale')} falsely_delivered=${of('false')} refused_but_there=${of('refused')}`
-    + ` other=${of('foreign', 'stuck', 'state', 'content')}`;
+    + ` unproven=${of('unproven')} other=${of('foreign', 'stuck', 'state', 'content')}`;
 }
 
 export { KINDS };

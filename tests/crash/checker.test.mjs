@@ -29,16 +29,25 @@ function goodRun() {
   return { log, states, systems };
 }
 
+// What the engine would have written down of it.
+function proofs({ states }) {
+  return Object.entries(states).flatMap(([id, { deliveries }]) => Object.entries(deliveries)
+    .filter(([, d]) => d.state === 'delivered')
+    .map(([system, { revision, number }]) => ({ what: 'deliver', outcome: 'ok', op: 'create', id, system, revision, number })));
+}
+
+const judge = (run) => check({ evidence: proofs(run), ...run });
+
 function drop(list, keep) {
   const kept = list.filter(keep);
   list.splice(0, list.length, ...kept);
 }
 
 test('a good run has no fault', () => {
-  const { faults, counts } = check(goodRun());
+  const { faults, counts } = judge(goodRun());
   assert.deepEqual(faults, []);
   assert.deepEqual(counts, { records: 3, refused: 1, deliveries: 12, delivered: 9, unknown: 0, handoff: 3 });
-  assert.match(summary({ faults, counts }), /lost=0 duplicated=0 reordered=0 falsely_delivered=0 refused_but_there=0 other=0$/);
+  assert.match(summary({ faults, counts }), /lost=0 duplicated=0 reordered=0 falsely_delivered=0 refused_but_there=0 unproven=0 other=0$/);
 });
 
 // title, what is spoilt, the one fault that must be named
@@ -103,13 +112,22 @@ const SEEDED = [
   ['somebody else’s words', (r) => {
     r.systems.sql.records[0].content.text = 'scrambled';
   }, ['content', 'sql', '01A']],
+  ['unproven: the chain does not tell of it', (r) => {
+    r.evidence = proofs(r).filter((l) => l.id !== '01A' || l.system !== 'odr');
+  }, ['unproven', 'odr', '01A']],
+  ['unproven: the chain tells of an earlier revision', (r) => {
+    r.evidence = proofs(r).map((l) => (l.id === '01B' && l.system === 'sql' ? { ...l, revision: 2 } : l));
+  }, ['unproven', 'sql', '01B']],
+  ['unproven: under another number', (r) => {
+    r.evidence = proofs(r).map((l) => (l.id === '01C' && l.system === 'blind' ? { ...l, number: 'B0' } : l));
+  }, ['unproven', 'blind', '01C']],
 ];
 
 for (const [title, spoil, [kind, system, id]] of SEEDED) {
   test(title, () => {
     const run = goodRun();
     spoil(run);
-    const { faults } = check(run);
+    const { faults } = judge(run);
     assert.deepEqual(faults.map((f) => [f.kind, f.system, f.id]), [[kind, system, id]], JSON.stringify(faults));
     assert.ok(faults[0].words.length > 3);
   });
@@ -125,14 +143,14 @@ test('unknown in a system without a lookup is no fault, there or not; twice is',
     drop(run.systems.blind.records, (x) => x.ref !== '01A');
     for (let i = 0; i < copies; i++) run.systems.blind.records.push({ ...one, number: `B${10 + i}` });
     run.states['01A'].deliveries.blind = { state: 'unknown', revision: 0, number: null };
-    assert.deepEqual(check(run).faults.map((f) => f.kind), copies > 1 ? ['doubled'] : []);
+    assert.deepEqual(judge(run).faults.map((f) => f.kind), copies > 1 ? ['doubled'] : []);
   }
 });
 
 test('the same revision taken twice is no disorder', () => {
   const run = goodRun();
   run.systems.odr.records[1].history = [1, 2, 2, 3, 3];
-  assert.deepEqual(check(run).faults, []);
+  assert.deepEqual(judge(run).faults, []);
 });
 
 test('several faults at once are all named', () => {
@@ -140,5 +158,5 @@ test('several faults at once are all named', () => {
   run.systems.sql.records.push({ ...run.systems.sql.records[1], number: 'S9' });
   run.systems.odr.records[1].history = [2, 1, 3];
   drop(run.systems.blind.records, (x) => x.ref !== '01C');
-  assert.deepEqual(check(run).faults.map((f) => f.kind).sort(), ['doubled', 'false', 'reordered']);
+  assert.deepEqual(judge(run).faults.map((f) => f.kind).sort(), ['doubled', 'false', 'reordered']);
 });

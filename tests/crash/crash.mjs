@@ -185,7 +185,17 @@ class Run {
     for (let round = 0; round < ROUNDS && await this.people(round); round++) await this.quiet();
     await this.loadRecords();
     await this.loadDigests();
+    await this.loadEvidence();
     note(`settled by people: ${JSON.stringify(this.byHand)}`);
+  }
+
+  // Everything is archived within a second; verified while the stack still runs.
+  async loadEvidence() {
+    await sleep(2000);
+    const yimen = (...args) => run(path.join(BUILD, 'yimen'), ['audit', ...args, '--config', this.stack.config], { maxBuffer: 1 << 30 });
+    const { stdout } = await yimen('export');
+    this.evidence = stdout.trimEnd().split('\n').map(JSON.parse).filter((l) => l.system);
+    await yimen('verify').catch((e) => { throw new Error(`the chain of evidence does not hold:\n${e.stdout}${e.stderr}`); });
   }
 
   judge() {
@@ -195,7 +205,7 @@ class Run {
         mark: (one) => MARK.exec(JSON.stringify(one.fields ?? one.content))?.[0],
         records: this.held[id].map((r) => ({ ...r, history: r.history.map((h) => h.revision) })) };
     }
-    return check({ log: this.clients.log, states: this.states, systems });
+    return check({ log: this.clients.log, states: this.states, systems, evidence: this.evidence });
   }
 
   async labFaults() {

@@ -3,6 +3,7 @@
 // loopback, which remember everything that reached them; `drop` is a folder.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
@@ -32,7 +33,7 @@ export class Platform {
   constructor(id) {
     this.id = id;
     this.notes = new Map(); // ref → {number, revision, text, received}
-    this.calls = []; // {op, ref, revision, at}
+    this.calls = []; // {op, ref, revision, at, sent, answered}: the last two are SHA-256 of both bodies
     this.behave = null; // async (call) → null (as usual) | {status, json, headers} | 'cut' | 'commit-cut' | 'hang'
     this.sockets = new Set();
     this.next = 1;
@@ -64,15 +65,15 @@ export class Platform {
   async #serve(req, res) {
     let text = '';
     for await (const chunk of req) text += chunk;
-    const call = this.#read(req, text);
+    const call = { ...this.#read(req, text), sent: sha256(text) };
     this.calls.push(call);
     const how = this.behave ? await this.behave(call) : null;
     if (how === 'hang') return;
     if (how === 'cut') return void req.socket.destroy();
-    if (how && how !== 'commit-cut') return void answer(res, how);
+    if (how && how !== 'commit-cut') return void answer(res, how, call);
     const reply = this.#act(call);
     if (how === 'commit-cut') return void req.socket.destroy();
-    answer(res, reply);
+    answer(res, reply, call);
   }
 
   #read(req, text) {
@@ -122,8 +123,11 @@ function ok(note) {
   return { status: 200, json: { code: '0', number: note.number, revision: note.revision } };
 }
 
-function answer(res, { status = 200, json = {}, headers = {} }) {
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+
+function answer(res, { status = 200, json = {}, headers = {} }, call) {
   const body = Buffer.from(JSON.stringify(json));
+  call.answered = sha256(body);
   res.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length, ...headers });
   res.end(body);
 }

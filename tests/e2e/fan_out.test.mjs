@@ -4,7 +4,7 @@
  */
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { EIGHT, NINE, NUMBERS, dispute, openStack } from './stack_helper.mjs';
+import { EIGHT, NINE, NUMBERS, dispute, openStack, until } from './stack_helper.mjs';
 
 /* Four-byte GB18030 (𬭎 𠮷 㛃), markup and CSV characters, a formula, several lines, a UTC time that is
  * the next day here. */
@@ -117,6 +117,21 @@ describe('a dispute for nine systems', () => {
     }
     assert.equal(record.deliveries['leader-board'].state, 'handoff');
     assert.equal(record.deliveries['leader-board'].number, null);
+  });
+
+  test('each delivery is in the chain of evidence, over every protocol, with digests of both sides', async () => {
+    const of = async () => (await s.tool('audit', 'export', '--record', record.id)).stdout.split('\n').filter(Boolean).map(JSON.parse)
+      .filter((l) => l.what === 'deliver');
+    await until('eight of them', 10, async () => (await of()).filter((l) => l.outcome === 'ok').length === EIGHT.length);
+    const lines = await of();
+    for (const id of EIGHT) {
+      const [sent, ...more] = lines.filter((l) => l.system === id), last = more.at(-1) ?? sent;
+      assert.deepEqual([last.outcome, last.revision, last.number], ['ok', 1, record.deliveries[id].number], id);
+      assert.deepEqual([sent.op, sent.outcome, more.length], ['create', last === sent ? 'ok' : 'taken', last === sent ? 0 : 1], id);
+      assert.match(sent.sent_sha256, /^[0-9a-f]{64}$/, id);
+      assert.match(last.answer_sha256, /^[0-9a-f]{64}$/, id);
+    }
+    assert.equal((await s.tool('audit', 'verify')).code, 0);
   });
 
   for (const id of EIGHT) {

@@ -154,7 +154,7 @@ export async function deliver(g, system, judge) {
       done.push(id);
       const how = v.trace ? ['ym_settle_kept', 1, key, system, 'test', epoch, 1, 1, v.trace] : ['ym_settle', 1, key, system, 'test', epoch];
       await g.redis.client.command('FCALL', ...how, entry, id, token, v.verdict,
-        v.revision ?? revision, v.number ?? '', v.digest ?? '', v.delay ?? 0, typeof v.problem === 'string' ? v.problem : v.problem ? JSON.stringify(v.problem) : '');
+        v.revision ?? revision, v.number ?? '', v.digest ?? '', v.delay ?? 0, typeof v.problem === 'string' ? v.problem : v.problem ? JSON.stringify(v.problem) : '', '');
     }
   }
   return done;

@@ -82,7 +82,7 @@ test('bad calls are refused and write nothing', async () => {
     ['accept', ...store.acceptArgs({ id, systems: Array.from({ length: 65 }, (_, i) => `s${i}`) })],
     ['accept', ...store.acceptArgs({ id, envelope: '' })],
     ['revise', id, 'one', '{}', 'u', 0], ['revise', id, 0, '{}', 'u', 0], ['revise', id, 1, '', 'u', 0],
-    ['settle', 'a', 'w1', '1', 'e', id, 't', 'z', 0, '', '', 0, ''], ['settle', 'a', 'w1', '1', 'e', id],
+    ['settle', 'a', 'w1', '1', 'e', id, 't', 'z', 0, '', '', 0, '', ''], ['settle', 'a', 'w1', '1', 'e', id],
     ['claim', 'a', 'w1', '1', 0, 0], ['claim', 'a', 'w1', '1', 1001, 0], ['resolve', id, 'a', 'burn', '', 'u', ''],
     ['replay', 'a', 'd', 0, 10, 'u', '', 0], ['list', '', 10, 10, 'colour', 'red'], ['reconcile', 'x:1', 10],
     ['report', 'a', 'paused', '1'],

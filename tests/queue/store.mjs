@@ -151,8 +151,8 @@ export class Worker {
     return items[0];
   }
 
-  settleArgs(item, verdict, { revision = 0, number = '', digest = '', delay = 0, problem = '' } = {}) {
-    return [item.entry, item.id, item.token, verdict, revision, number, digest, delay, problem];
+  settleArgs(item, verdict, { revision = 0, number = '', digest = '', delay = 0, problem = '', request = '' } = {}) {
+    return [item.entry, item.id, item.token, verdict, revision, number, digest, delay, problem, request];
   }
 
   settle(item, verdict, fields) {

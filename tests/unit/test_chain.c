@@ -17,7 +17,7 @@ static const char ring_text[] =
 
 struct book {
     struct ym_ring *ring;
-    char *lines[LINES + 4];
+    char *lines[LINES + 8];
     size_t count, cut;
     struct ym_chain chain;
     struct ym_chain_finding seen[16];
@@ -282,6 +282,41 @@ static void entries_once(void **state)
     assert_seen(b, 1, "missing", "two", 9, 15);
 }
 
+/* A settled delivery has its own order: a segment says where it stands, each comes once. */
+static void deliveries_once(void **state)
+{
+    struct book *b = *state;
+
+    add(b, "\"shard\":0,\"settled\":\"5-1.1\",\"what\":\"deliver\"");
+    add(b, "\"shard\":0,\"settled\":\"5-1.2\",\"what\":\"deliver\"");
+    add(b, "\"shard\":1,\"settled\":\"5-1.2\",\"what\":\"deliver\"");
+    add(b, "\"shard\":0,\"settled\":\"5-2.1\",\"what\":\"deliver\"");
+    assert_int_equal(walk(b), 0);
+    add(b, "\"shard\":0,\"settled\":\"5-2.1\",\"what\":\"deliver\"");
+    assert_int_equal(walk(b), 1);
+    assert_seen(b, 0, "doubled", "two", 11, 17);
+}
+
+static void marks(void **state)
+{
+    static const char *const bad[] = {"", "5", "-1", "5-", "5-1.", "5-x", "5-1.x", "x-1"};
+    struct ym_chain_mark m = {7, 7, 7}, other;
+    char text[YM_CHAIN_MARK_TEXT];
+
+    (void)state;
+    for (size_t i = 0; i < YM_COUNT(bad); i++) {
+        assert_false(ym_chain_mark_parse(ym_str_of(bad[i]), &m));
+    }
+    assert_int_equal(m.ms + m.n + m.item, 21);
+    assert_true(ym_chain_mark_parse(YM_STR("1769819400123-0.12"), &m));
+    assert_true(ym_str_is(ym_chain_mark_text(&m, text), "1769819400123-0.12"));
+    assert_true(ym_chain_mark_parse(YM_STR("1769819400123-0"), &other));
+    assert_true(ym_str_is(ym_chain_mark_text(&other, text), "1769819400123-0"));
+    assert_true(ym_chain_mark_later(&m, &other));
+    assert_false(ym_chain_mark_later(&other, &m));
+    assert_false(ym_chain_mark_later(&m, &m));
+}
+
 static void not_a_line(void **state)
 {
     static const char *const bad[] = {
@@ -322,6 +357,8 @@ int main(void)
         CASE(removed_on_purpose),
         CASE(another_key),
         CASE(entries_once),
+        CASE(deliveries_once),
+        CASE(marks),
         CASE(not_a_line),
     };
 

@@ -20,6 +20,7 @@ struct ym_operation {
     const struct ym_yaml     *node;   /* everything, for transport and rules */
     const struct ym_op_table *tables;
     size_t                    table_count;
+    const struct ym_want     *wants;  /* of a record, all tables together; NULL: everything */
     const char               *lookup; /* operation asked before any repeat of an ambiguous attempt; NULL = none */
     const char               *confirm; /* operation that waits for the number after `accepted`; NULL = none */
     bool                      idempotent; /* a repeat does no harm: an ambiguous attempt may be resent */

@@ -216,6 +216,17 @@ static bool name_ok(struct ym_str s)
     return strspn(s.p, "abcdefghijklmnopqrstuvwxyz0123456789_") == s.n;
 }
 
+static const struct ym_want *wants_of(struct ym_adapter_load *x, const struct op_tables *ts)
+{
+    struct ym_want *root = ym_adapter_get(x, sizeof(*root));
+    for (size_t i = 0; root != NULL && i < ts->count; i++) {
+        if (ts->items[i].map != NULL && ym_map_wants(ts->items[i].map, root, x->a) != YM_OK) {
+            x->nomem = true;
+        }
+    }
+    return root;
+}
+
 static void load_operation(struct ym_adapter_load *x, const struct grammar *g,
                            const struct ym_yaml *node, struct ym_operation *op)
 {
@@ -247,6 +258,7 @@ static void load_operation(struct ym_adapter_load *x, const struct grammar *g,
     }
     op->tables = ts.items;
     op->table_count = ts.count;
+    op->wants = wants_of(x, &ts);
 }
 
 /* ---- references ---- */

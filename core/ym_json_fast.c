@@ -22,7 +22,8 @@ struct reader {
     size_t scratch_size;
 };
 
-static bool read_value(struct reader *r, json_t **ret);
+/* want NULL: the whole value. */
+static bool read_value(struct reader *r, const struct ym_want *want, json_t **ret);
 
 enum { PLAIN, QUOTE, BACKSLASH, CONTROL, BEYOND };
 
@@ -320,17 +321,99 @@ static bool read_word(struct reader *r, const char *word, json_t *value, json_t 
     return true;
 }
 
-static bool read_member(struct reader *r, json_t *object)
+/* Behind the closing quote of a string, r->p behind the opening one. */
+static bool skip_string(struct reader *r)
+{
+    const unsigned char *p = r->p;
+
+    for (;;) {
+        while (r->end - p >= 8) {
+            uint64_t w = ym_swar_load(p);
+            uint64_t marks = ym_swar_equal(w, '"') | ym_swar_equal(w, '\\');
+
+            if (marks != 0) {
+                p += ym_swar_before(marks);
+                break;
+            }
+            p += 8;
+        }
+        while (p < r->end && *p != '"' && *p != '\\') {
+            p++;
+        }
+        if (r->end - p < 2) { /* something comes behind it */
+            return false;
+        }
+        if (*p == '"') {
+            r->p = p + 1;
+            return true;
+        }
+        p += 2;
+    }
+}
+
+/* Passes over a value. What is well-formed ends where it should; anything else ends somewhere. */
+static bool skip_value(struct reader *r)
+{
+    size_t depth = 0;
+
+    skip_blanks(r);
+    while (r->p < r->end) {
+        switch (*r->p) {
+        case '"':
+            r->p++;
+            if (!skip_string(r)) {
+                return false;
+            }
+            break;
+        case '{':
+        case '[':
+            r->p++;
+            depth++;
+            continue;
+        case '}':
+        case ']':
+            if (depth == 0) {
+                return true; /* of what it stands in */
+            }
+            r->p++;
+            depth--;
+            break;
+        case ',':
+            if (depth == 0) {
+                return true;
+            }
+            r->p++;
+            continue;
+        default:
+            r->p++; /* of a number or word; a colon or blank */
+            continue;
+        }
+        if (depth == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct ym_want *member_wanted(const struct ym_want *of, struct ym_str key)
+{
+    const struct ym_want *kid = of->kids;
+
+    while (kid != NULL && (kid->key.n != key.n || memcmp(kid->key.p, key.p, key.n) != 0)) {
+        kid = kid->next;
+    }
+    return kid;
+}
+
+/* The value behind a key, into the object. */
+static bool read_kept(struct reader *r, json_t *object, struct ym_str key,
+                      const struct ym_want *want)
 {
     size_t before = json_object_size(object);
-    struct ym_str key;
     json_t *value = NULL;
     char small[64], *copy = small;
     bool ok;
 
-    if (r->p >= r->end || *r->p++ != '"' || !read_string(r, &key)) {
-        return false;
-    }
     if (key.p == r->scratch) { /* the value may need the scratch as well */
         copy = key.n < sizeof(small) ? small : malloc(key.n + 1);
         if (copy == NULL) {
@@ -339,8 +422,7 @@ static bool read_member(struct reader *r, json_t *object)
         memcpy(copy, key.p, key.n);
         key.p = copy;
     }
-    skip_blanks(r);
-    ok = r->p < r->end && *r->p++ == ':' && read_value(r, &value) &&
+    ok = read_value(r, want, &value) &&
          json_object_setn_new_nocheck(object, key.p, key.n, value) == 0;
     if (copy != small) {
         free(copy);
@@ -348,17 +430,40 @@ static bool read_member(struct reader *r, json_t *object)
     return ok && json_object_size(object) == before + 1; /* else the same key twice */
 }
 
-static bool read_item(struct reader *r, json_t *array)
+static bool read_member(struct reader *r, const struct ym_want *of, json_t *object)
+{
+    const struct ym_want *want = NULL;
+    struct ym_str key;
+
+    if (r->p >= r->end || *r->p++ != '"' || !read_string(r, &key)) {
+        return false;
+    }
+    if (of != NULL) {
+        want = member_wanted(of, key);
+    }
+    skip_blanks(r);
+    if (r->p >= r->end || *r->p++ != ':') {
+        return false;
+    }
+    return of != NULL && want == NULL ? skip_value(r) : read_kept(r, object, key, want);
+}
+
+static bool read_item(struct reader *r, const struct ym_want *of, json_t *array)
 {
     json_t *value = NULL;
 
-    return read_value(r, &value) && json_array_append_new(array, value) == 0;
+    if (of != NULL && of->items == NULL) {
+        return skip_value(r);
+    }
+    return read_value(r, of != NULL ? of->items : NULL, &value) &&
+           json_array_append_new(array, value) == 0;
 }
 
 /* Members or items up to the closing bracket; r->p behind the opening one. */
-static bool read_container(struct reader *r, json_t *c, bool (*read)(struct reader *, json_t *),
-                           unsigned char close)
+static bool read_container(struct reader *r, const struct ym_want *want, json_t *c, bool is_object)
 {
+    unsigned char close = is_object ? '}' : ']';
+
     skip_blanks(r);
     if (r->p < r->end && *r->p == close) {
         r->p++;
@@ -366,7 +471,7 @@ static bool read_container(struct reader *r, json_t *c, bool (*read)(struct read
     }
     for (;;) {
         skip_blanks(r);
-        if (r->members == 0 || !read(r, c)) {
+        if (r->members == 0 || !(is_object ? read_member : read_item)(r, want, c)) {
             return false;
         }
         r->members--;
@@ -384,7 +489,7 @@ static bool read_container(struct reader *r, json_t *c, bool (*read)(struct read
     }
 }
 
-static bool read_nested(struct reader *r, json_t **ret)
+static bool read_nested(struct reader *r, const struct ym_want *want, json_t **ret)
 {
     bool is_object = *r->p++ == '{', ok;
     json_t *c;
@@ -397,7 +502,7 @@ static bool read_nested(struct reader *r, json_t **ret)
         return false;
     }
     r->depth--;
-    ok = is_object ? read_container(r, c, read_member, '}') : read_container(r, c, read_item, ']');
+    ok = read_container(r, want != NULL && want->all ? NULL : want, c, is_object);
     r->depth++;
     if (!ok) {
         json_decref(c);
@@ -407,7 +512,7 @@ static bool read_nested(struct reader *r, json_t **ret)
     return true;
 }
 
-static bool read_value(struct reader *r, json_t **ret)
+static bool read_value(struct reader *r, const struct ym_want *want, json_t **ret)
 {
     struct ym_str s;
 
@@ -425,7 +530,7 @@ static bool read_value(struct reader *r, json_t **ret)
         return *ret != NULL;
     case '{':
     case '[':
-        return read_nested(r, ret);
+        return read_nested(r, want, ret);
     case 't':
         return read_word(r, "true", json_true(), ret);
     case 'f':
@@ -439,6 +544,12 @@ static bool read_value(struct reader *r, json_t **ret)
 
 bool ym_json_read(struct ym_str text, const struct ym_json_limits *limits, json_t **ret)
 {
+    return ym_json_read_wanted(text, limits, NULL, ret);
+}
+
+bool ym_json_read_wanted(struct ym_str text, const struct ym_json_limits *limits,
+                         const struct ym_want *want, json_t **ret)
+{
     struct reader r = {.p = (const unsigned char *)text.p,
                        .end = (const unsigned char *)text.p + text.n,
                        .depth = limits->depth,
@@ -450,7 +561,7 @@ bool ym_json_read(struct ym_str text, const struct ym_json_limits *limits, json_
     if (text.n == 0 || text.n > limits->bytes) {
         return false;
     }
-    ok = read_value(&r, &v);
+    ok = read_value(&r, want, &v);
     if (ok) {
         skip_blanks(&r);
         if (r.p != r.end) {

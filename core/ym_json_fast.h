@@ -7,6 +7,7 @@
 
 #include "ym_buf.h"
 #include "ym_json.h"
+#include "ym_json_want.h"
 
 /*
  * True: *ret is a new reference, exactly what json_loadb(JSON_REJECT_DUPLICATES |
@@ -14,6 +15,14 @@
  * merely unusual (a number of more than 18 digits …): nothing is said about which.
  */
 bool ym_json_read(struct ym_str text, const struct ym_json_limits *limits, json_t **ret);
+
+/*
+ * The same of a text that has been accepted before (a stored record), without what nobody wants:
+ * members that are not in `want` are left out, and so are an array's items where none is wanted. Of
+ * what it passes over only strings and brackets are looked at. want NULL: everything.
+ */
+bool ym_json_read_wanted(struct ym_str text, const struct ym_json_limits *limits,
+                         const struct ym_want *want, json_t **ret);
 
 /* Appends what json_dumps(JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) would print. */
 ym_status ym_json_write(const json_t *v, struct ym_buf *out);

@@ -8,6 +8,7 @@
 
 #include "ym_codes.h"
 #include "ym_json.h"
+#include "ym_json_want.h"
 #include "ym_problem.h"
 #include "ym_yaml.h"
 
@@ -99,6 +100,12 @@ const struct ym_map_leaf *ym_map_leaf_at(const struct ym_map *m, size_t i);
 typedef void ym_map_content_fn(void *data, size_t index, json_t *item);
 void ym_map_contents(const struct ym_map *m, const json_t *record, ym_map_content_fn *each,
                      void *data);
+
+/*
+ * Adds to root, which stands for the record, every member that a run of this table may look at. A
+ * record without the others yields the same document and the same problems.
+ */
+ym_status ym_map_wants(const struct ym_map *m, struct ym_want *root, struct ym_arena *a);
 
 /* The closed list of `apply` functions as Markdown. */
 ym_status ym_map_document(struct ym_buf *out);

@@ -74,6 +74,8 @@ ym_status ym_where_compile(const struct ym_yaml *node, struct ym_arena *a, struc
                            const struct ym_when **ret, struct ym_diag *d);
 bool ym_when_eval(const struct ym_when *w, const struct ym_view *v);
 bool ym_when_relative(const struct ym_when *w); /* does it look at the item? */
+void ym_when_pointers(const struct ym_when *w, void (*each)(void *data, const struct ym_ptr *p),
+                      void *data);
 
 /* ---- functions ---- */
 

@@ -315,6 +315,17 @@ bool ym_when_relative(const struct ym_when *w)
     return false;
 }
 
+void ym_when_pointers(const struct ym_when *w, void (*each)(void *data, const struct ym_ptr *p),
+                      void *data)
+{
+    for (; w != NULL; w = w->next) {
+        if (w->ptr != NULL) {
+            each(data, w->ptr);
+        }
+        ym_when_pointers(w->child, each, data);
+    }
+}
+
 bool ym_when_holds(const struct ym_when *w, const json_t *record)
 {
     struct ym_view v = {record, NULL, NULL, NULL};

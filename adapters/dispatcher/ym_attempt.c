@@ -69,8 +69,8 @@ static bool attempt_set_time(json_t *o, const char *key, int64_t ms, int offset_
 }
 
 /*
- * {id, type, revision, owner, org, area, created_at, updated_at, data}. It lives during one render
- * only: a hundred trees in flight would not fit into a processor's cache, and a render of another
+ * {id, type, revision, owner, org, area, created_at, updated_at, data}, of which data is what the
+ * operation's tables look at. It lives during one render only: a hundred trees in flight would not fit into a processor's cache, and a render of another
  * operation of the same attempt is rare.
  */
 static ym_status attempt_record(struct ym_attempt *a, json_t **ret, struct ym_err *err)
@@ -82,7 +82,7 @@ static ym_status attempt_record(struct ym_attempt *a, json_t **ret, struct ym_er
     bool ok;
 
     if (c->envelope.n > 0) {
-        rc = ym_envelope_open(a->bench->keys, c, &envelope, err);
+        rc = ym_envelope_open(a->bench->keys, c, a->op->wants, &envelope, err);
         if (rc != YM_OK) {
             json_decref(record);
             a->locked = rc == YM_EAUTH;

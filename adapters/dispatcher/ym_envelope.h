@@ -25,11 +25,12 @@ ym_status ym_keys_open(struct ym_keys *k, const struct ym_catalog *c, struct ym_
 void ym_keys_close(struct ym_keys *k); /* accepts a zeroed one */
 
 /*
- * {"at", "by", "data"} of a claimed delivery's envelope, a new reference. YM_EINVAL: it is no such
- * thing, or was altered; YM_EAUTH: the key is missing, which may pass. No data in the message.
+ * What is wanted (NULL: all) of {"at", "by", "data"} of a claimed delivery's envelope, a new
+ * reference. YM_EINVAL: it is no such thing, or was altered; YM_EAUTH: the key is missing, which may
+ * pass. No data in the message.
  */
-ym_status ym_envelope_open(struct ym_keys *k, const struct ym_claimed *c, json_t **ret,
-                           struct ym_err *err);
+ym_status ym_envelope_open(struct ym_keys *k, const struct ym_claimed *c,
+                           const struct ym_want *want, json_t **ret, struct ym_err *err);
 
 /*
  * A problem (JSON) of that record's delivery as the store keeps it; in the arena. NULL: it cannot be

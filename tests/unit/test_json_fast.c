@@ -148,6 +148,78 @@ static void within_the_limits(void **state)
     assert_false(ym_json_read(YM_STR("\"twenty-one bytes ...\""), &l, &v));
 }
 
+/* {a: {b: all, c: [{d: all}]}}: the rest is not there, whatever it holds. */
+static void only_what_is_wanted(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"{}", "{}"},
+        {"{\"x\":1,\"a\":2,\"y\":[{}]}", "{\"a\":2}"},
+        {"{\"a\":{\"b\":{\"e\":[1,{\"f\":null}]},\"x\":\"y\"}}",
+         "{\"a\":{\"b\":{\"e\":[1,{\"f\":null}]}}}"},
+        {"{\"a\":{\"c\":[{\"d\":1,\"x\":2},7,\"s\",null,[8],{}]}}",
+         "{\"a\":{\"c\":[{\"d\":1},7,\"s\",null,[],{}]}}"},
+        {"{\"a\":[1,{\"b\":2}],\"x\":[1,2]}", "{\"a\":[]}"},
+        {"{ \"x\" : { \"b\" : [ \"}\\\\\" , \"\\\"]\" , -1.5e3 , true ] } , \"a\" : { \"x\" : "
+         "false } }",
+         "{\"a\":{}}"},
+        {"{\"\\u0061\":{\"\\u0062\":\"\\n\"},\"调\":\"解\"}", "{\"a\":{\"b\":\"\\n\"}}"},
+        {"[1,2]", "[]"},
+        {"\"text\"", "\"text\""},
+    };
+    struct ym_want all_b = {.key = YM_STR("b"), .all = true};
+    struct ym_want all_d = {.key = YM_STR("d"), .all = true}, item = {.kids = &all_d};
+    struct ym_want c = {.key = YM_STR("c"), .items = &item, .next = &all_b};
+    struct ym_want a = {.key = YM_STR("a"), .kids = &c}, root = {.kids = &a};
+
+    (void)state;
+    for (size_t i = 0; i < YM_COUNT(pairs); i++) {
+        json_t *v = NULL, *expected = json_loads(pairs[i][1], JSON_DECODE_ANY, NULL);
+
+        assert_non_null(expected);
+        assert_true(ym_json_read_wanted(ym_str_of(pairs[i][0]), &ym_json_defaults, &root, &v));
+        assert_true(json_equal(v, expected));
+        json_decref(v);
+        json_decref(expected);
+    }
+}
+
+/* What is passed over must end all the same, and what is read is read as strictly as ever. */
+static void wanted_and_ill_formed(void **state)
+{
+    static const char *const texts[] = {
+        "",
+        "{",
+        "{\"x\"",
+        "{\"x\":",
+        "{\"x\":1",
+        "{\"x\":\"",
+        "{\"x\":\"\\",
+        "{\"x\":\"\\\"",
+        "{\"x\":[",
+        "{\"x\":[1,\"2\"",
+        "{\"x\":{]",
+        "{\"x\" 1}",
+        "{x:1}",
+        "{\"a\":01}",
+        "{\"a\":1,\"a\":2}",
+        "{\"x\":1}}",
+        "{\"a\":\"\xff\"}",
+    };
+    struct ym_want a = {.key = YM_STR("a"), .all = true}, root = {.kids = &a};
+    json_t *v = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < YM_COUNT(texts); i++) {
+        size_t n = strlen(texts[i]);
+        char *exact = malloc(n + 1);
+
+        memcpy(exact + 1, texts[i], n);
+        assert_false(
+            ym_json_read_wanted((struct ym_str){exact + 1, n}, &ym_json_defaults, &root, &v));
+        free(exact);
+    }
+}
+
 /* Every cut of a text that has everything in it: never taken, never read beyond. */
 static void every_cut(void **state)
 {
@@ -169,10 +241,9 @@ static void every_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ordinary_text),
-        cmocka_unit_test(refused_text),
-        cmocka_unit_test(within_the_limits),
-        cmocka_unit_test(every_cut),
+        cmocka_unit_test(ordinary_text),         cmocka_unit_test(refused_text),
+        cmocka_unit_test(within_the_limits),     cmocka_unit_test(only_what_is_wanted),
+        cmocka_unit_test(wanted_and_ill_formed), cmocka_unit_test(every_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,4 +105,21 @@ describe('portal: a delivery', () => {
     await who.page.getByText('Delivered').first().waitFor();
     await who.leave();
   });
+
+  test('a number that belongs to another record is said in words, to its author and to operations', async () => {
+    await stack.behave('zj-odr', 'other_number', { calls: 1, ops: ['create'] });
+    const wrong = await stack.file(dispute({ title: '编号不符' }, ['zj-odr']));
+    const shown = await stack.settled(wrong.id, 'for a person', (d) => d['zj-odr'].state === 'unknown', 30);
+    const numbers = shown.deliveries['zj-odr'].problem.message;
+    assert.match(numbers, /^ODR\d+ ≠ ODR\d+$/);
+    const staff = await (await chrome.person(stack, 'staff', { viewport: PHONE })).signIn();
+    await staff.go(`/records/${wrong.id}`);
+    await staff.page.getByText(`对方给出的编号属于另一条记录(${numbers}),需要人工核实`).waitFor();
+    await staff.leave();
+    const who = await (await chrome.person(stack, 'operator', { locale: 'en' })).signIn();
+    await who.go(`/console/deliveries/${wrong.id}/zj-odr`);
+    await who.page.getByText(`belongs to another record (${numbers})`).waitFor();
+    await who.page.locator('article pre').first().waitFor();
+    await who.leave();
+  });
 });

@@ -622,6 +622,11 @@ static void write_string(struct ym_buf *out, const char *p, size_t n)
     put_char(out, '"');
 }
 
+void ym_json_write_text(struct ym_str text, struct ym_buf *out)
+{
+    write_string(out, text.p, text.n);
+}
+
 static bool write_number(struct ym_buf *out, const json_t *v)
 {
     char text[64];

@@ -24,6 +24,9 @@ bool ym_json_read(struct ym_str text, const struct ym_json_limits *limits, json_
 bool ym_json_read_wanted(struct ym_str text, const struct ym_json_limits *limits,
                          const struct ym_want *want, json_t **ret);
 
+/* Appends a text as a JSON string; it is UTF-8. The NUL behind it comes with what is added next. */
+void ym_json_write_text(struct ym_str text, struct ym_buf *out);
+
 /* Appends what json_dumps(JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) would print. */
 ym_status ym_json_write(const json_t *v, struct ym_buf *out);
 

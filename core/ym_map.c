@@ -1,451 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Walking a compiled field table over a record. One walk serves both purposes: with a document it
- * builds, without one it only judges, so a record that passes the check is one that can be sent.
+ * Walking a compiled field table over a record. One walk serves all purposes: it builds a document,
+ * writes its text at once, or only judges, so a record that passes the check is one that can be sent.
  */
-#include "ym_map_priv.h"
-#include "ym_charset.h"
+#include "ym_map_eval.h"
+
 #include "ym_conf.h"
 #include "ym_json_fast.h"
 #include "ym_time.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-enum state {
-    V_MISSING,
-    V_LATER, /* known only when it is sent */
-    V_TEXT,
-    V_RAW, /* as: raw */
-    V_BAD  /* its problem has been added */
+/* Where a walk puts what it finds: into a tree or behind a text. Without one it only judges. */
+struct target {
+    json_t *tree;
+    struct ym_buf *text;
 };
-
-struct value {
-    enum state state;
-    struct ym_str text; /* NUL-terminated */
-    const json_t *json;
-    bool
-        own; /* the record has it: somebody would have typed it, and not the table says so for all */
-};
-
-struct eval {
-    struct ym_view view;
-    const struct ym_map_ctx *ctx; /* NULL: judging only */
-    const char *system;
-    const struct ym_charset *charset;
-    int offset_min;
-    struct ym_problems *out;
-    struct ym_mem mem;
-    char *scratch;
-    size_t objections;
-    bool nomem;
-};
-
-/* ---- problems ---- */
-
-static const char *frame_path(struct eval *e, const struct ym_frame *f)
-{
-    const char *head = f->base->root || f->up == NULL ? "" : frame_path(e, f->up);
-    const char *p = ym_arena_printf(e->out->arena, "%s%s/%zu", head, f->base->text, f->index);
-    return p != NULL ? p : "";
-}
-
-/* Where a pointer stands in `data`, RFC 6901. */
-static const char *place_of(struct eval *e, const struct ym_ptr *p)
-{
-    const char *full = p->text;
-    if (!p->root && e->view.frame != NULL) {
-        full = ym_arena_printf(e->out->arena, "%s%s", frame_path(e, e->view.frame), p->text);
-    }
-    if (full == NULL) {
-        return "";
-    }
-    bool in_data = strncmp(full, "/data", 5) == 0 && (full[5] == '/' || full[5] == '\0');
-    return in_data ? full + 5 : full;
-}
-
-static const struct ym_ptr *pointer_of(const struct ym_node *n)
-{
-    for (size_t i = 0; n->source == YM_SRC_CONCAT && i < n->kid_count; i++) {
-        if (n->kids[i].from != NULL) {
-            return n->kids[i].from;
-        }
-    }
-    return n->from;
-}
-
-static void object_at(struct eval *e, enum ym_problem_code code, const char *pointer, long limit,
-                      const char *detail, const char *detail_zh)
-{
-    e->objections++;
-    if (ym_problems_add(e->out, code, pointer, e->system, limit, detail, detail_zh) == YM_ENOMEM) {
-        e->nomem = true;
-    }
-}
-
-static void object(struct eval *e, const struct ym_node *n, enum ym_problem_code code, long limit,
-                   const char *detail)
-{
-    const struct ym_ptr *p = pointer_of(n);
-    object_at(e, code, p != NULL ? place_of(e, p) : "", limit, detail, NULL);
-}
-
-/* ---- values ---- */
-
-static struct value value_of(enum state state)
-{
-    return (struct value){.state = state};
-}
-
-static struct value value_text(struct ym_str s)
-{
-    return (struct value){.state = V_TEXT, .text = s};
-}
-
-static struct value value_nomem(struct eval *e)
-{
-    e->nomem = true;
-    return value_of(V_BAD);
-}
-
-static struct value copy_text(struct eval *e, struct ym_str s)
-{
-    char *p = ym_mem_get(&e->mem, s.n + 1);
-    if (p == NULL) {
-        return value_nomem(e);
-    }
-    memcpy(p, s.p, s.n);
-    p[s.n] = '\0';
-    return value_text((struct ym_str){p, s.n});
-}
-
-static struct value value_number(struct eval *e, int64_t v)
-{
-    char buf[24];
-    int n = snprintf(buf, sizeof(buf), "%lld", (long long)v);
-    return copy_text(e, (struct ym_str){buf, (size_t)n});
-}
-
-static struct value value_z(const char *z)
-{
-    return z != NULL ? value_text(ym_str_of(z)) : value_of(V_MISSING);
-}
-
-static struct value member(struct eval *e, const char *key)
-{
-    char buf[YM_SCALAR_MAX];
-    struct ym_str s;
-    if (!ym_scalar_text(json_object_get(e->ctx->record, key), buf, &s)) {
-        return value_of(V_MISSING);
-    }
-    return copy_text(e, s);
-}
-
-static struct value named(struct eval *e, const struct ym_node *n)
-{
-    const struct ym_map_ctx *c = e->ctx;
-    if (c == NULL) {
-        return value_of(V_LATER);
-    }
-    switch (n->name) {
-    case YM_NAME_NUMBER:
-        return value_z(c->number);
-    case YM_NAME_REF:
-        return member(e, "id");
-    case YM_NAME_REVISION:
-        return member(e, "revision");
-    case YM_NAME_OP:
-        return value_z(c->op);
-    case YM_NAME_NOW:
-        return value_number(e, c->now_ms);
-    case YM_NAME_ATTEMPT:
-        return value_number(e, c->attempt);
-    case YM_NAME_SECRET:
-        return value_z(c->secret != NULL ? c->secret(c->data, n->name_arg) : NULL);
-    case YM_NAME_SESSION:
-        return value_z(c->session != NULL ? c->session(c->data, n->name_arg) : NULL);
-    case YM_NAME_SETTINGS:
-        break;
-    }
-    return value_z(ym_yaml_text(c->vars, n->name_arg));
-}
-
-/* The answer to a row's question, out of /data/extra. */
-static struct value ask(struct eval *e, const struct ym_code_row *row)
-{
-    char buf[YM_SCALAR_MAX];
-    struct ym_str said;
-    const json_t *extra = json_object_get(json_object_get(e->view.record, "data"), "extra");
-    const json_t *answer = row->ask != NULL ? json_object_get(extra, row->ask) : NULL;
-    const char *at = ym_arena_printf(e->out->arena, "/extra/%s", row->ask != NULL ? row->ask : "");
-    if (at == NULL) {
-        return value_nomem(e);
-    }
-    if (!ym_scalar_text(answer, buf, &said) || said.n == 0) {
-        object_at(e, YM_P_AMBIGUOUS, at, 0,
-                  row->ask_en != NULL && row->ask_en[0] != '\0' ? row->ask_en : row->ask_zh,
-                  row->ask_zh);
-        return value_of(V_BAD);
-    }
-    for (const char *const *p = row->answers; p != NULL && p[0] != NULL; p += 2) {
-        if (ym_str_is(said, p[0])) {
-            return value_z(p[1]);
-        }
-    }
-    object_at(e, YM_P_ENUM, at, 0, NULL, NULL);
-    return value_of(V_BAD);
-}
-
-static struct value coded(struct eval *e, const struct ym_node *n, struct value v)
-{
-    if (n->codes != NULL) {
-        const struct ym_code_row *row = ym_code_map_find(n->codes, v.text.p);
-        if (row == NULL) {
-            object(e, n, YM_P_UNMAPPED, 0, n->codes->name);
-            return value_of(V_BAD);
-        }
-        return row->ambiguous ? ask(e, row) : value_z(row->to);
-    }
-    if (n->labels != NULL) {
-        const struct ym_code *code = ym_code_find(n->labels, v.text.p);
-        if (code == NULL) {
-            object(e, n, YM_P_UNMAPPED, 0, n->labels->name);
-            return value_of(V_BAD);
-        }
-        return value_z(code->label);
-    }
-    return v;
-}
-
-/* `join`: the array's scalars, mapped one by one, with the separator between. */
-static struct value joined(struct eval *e, const struct ym_node *n, const json_t *array)
-{
-    struct ym_buf b;
-    struct value v = value_of(V_MISSING);
-    bool any = false;
-    ym_buf_init(&b, YM_MAP_TEXT);
-    for (size_t i = 0; i < json_array_size(array); i++) {
-        char buf[YM_SCALAR_MAX];
-        struct ym_str s;
-        if (!ym_scalar_text(json_array_get(array, i), buf, &s)) {
-            object(e, n, YM_P_TYPE, 0, "array of strings");
-            v = value_of(V_BAD);
-            goto done;
-        }
-        v = value_text(s);
-        if (!n->apply_first) {
-            v = coded(e, n, v);
-        }
-        if (v.state == V_BAD) {
-            goto done;
-        }
-        if (v.state == V_TEXT && v.text.n != 0) {
-            if (any) {
-                ym_buf_add(&b, n->calls[0].a.p, n->calls[0].a.n);
-            }
-            ym_buf_add(&b, v.text.p, v.text.n);
-            any = true;
-        }
-    }
-    if (b.failed != YM_OK) {
-        v = value_nomem(e);
-    } else {
-        v = any ? copy_text(e, ym_buf_str(&b)) : value_of(V_MISSING);
-    }
-done:
-    ym_buf_clear(&b);
-    return v;
-}
-
-/* What the pointer finds: text, raw, or a problem. *mapped: codes were applied on the way. */
-static struct value found(struct eval *e, const struct ym_node *n, bool *mapped)
-{
-    const json_t *j = ym_ptr_get(n->from, &e->view);
-    if (j == NULL || json_is_null(j)) {
-        /* The envelope around data is made after the check. */
-        bool later = e->ctx == NULL && n->from->root && !n->from->in_data;
-        return value_of(later ? V_LATER : V_MISSING);
-    }
-    if (json_is_string(j)) {
-        struct value v = value_text((struct ym_str){json_string_value(j), json_string_length(j)});
-        v.json = j;
-        v.state = n->as == YM_AS_RAW ? V_RAW : V_TEXT;
-        return v;
-    }
-    if (n->as == YM_AS_RAW) {
-        return (struct value){.state = V_RAW, .json = j};
-    }
-    if (json_is_array(j) && n->call_count > 0 && ym_call_joins(&n->calls[0])) {
-        *mapped = !n->apply_first;
-        return joined(e, n, j);
-    }
-    char buf[YM_SCALAR_MAX];
-    struct ym_str s;
-    if (!ym_scalar_text(j, buf, &s)) {
-        object(e, n, YM_P_TYPE, 0, "string");
-        return value_of(V_BAD);
-    }
-    return copy_text(e, s);
-}
-
-static struct value applied(struct eval *e, const struct ym_node *n, struct value v)
-{
-    struct ym_fn_env env = {&e->mem, e->offset_min};
-    for (size_t i = 0; i < n->call_count; i++) {
-        struct ym_str to = YM_STR_NULL;
-        enum ym_fn_result r = ym_call_run(&n->calls[i], &env, v.text, &to);
-        if (r == YM_FN_NOMEM) {
-            return value_nomem(e);
-        }
-        if (r == YM_FN_BAD) {
-            object(e, n, YM_P_FORMAT, 0, ym_call_expects(&n->calls[i]));
-            return value_of(V_BAD);
-        }
-        v = value_text(to);
-    }
-    return v;
-}
-
-static struct value concat(struct eval *e, const struct ym_node *n);
-
-/* Source, codes, functions, default: what will stand in the target. */
-static struct value evaluate(struct eval *e, const struct ym_node *n)
-{
-    struct value v = value_of(V_MISSING);
-    bool mapped = false, own = false;
-    switch (n->source) {
-    case YM_SRC_FROM:
-        v = found(e, n, &mapped);
-        own = v.state != V_MISSING && (n->from->in_data || !n->from->root);
-        break;
-    case YM_SRC_NAME:
-        v = named(e, n);
-        break;
-    case YM_SRC_CONST:
-        v = value_text(n->constant);
-        break;
-    case YM_SRC_CONCAT:
-        v = concat(e, n);
-        own = v.own;
-        break;
-    case YM_SRC_FIELDS:
-        break;
-    }
-    if (v.state == V_TEXT && v.text.n != 0 && n->apply_first) {
-        v = applied(e, n, v);
-    }
-    if (v.state == V_TEXT && v.text.n != 0 && !mapped) {
-        v = coded(e, n, v);
-    }
-    if (v.state == V_TEXT && v.text.n != 0 && !n->apply_first) {
-        v = applied(e, n, v);
-    }
-    /* Empty text is as good as nothing, unless the adapter wrote it as a constant. */
-    if (v.state == V_TEXT && v.text.n == 0 && n->source != YM_SRC_CONST) {
-        v = value_of(V_MISSING);
-    }
-    if (v.state == V_MISSING && n->has_def) {
-        v = value_text(n->def);
-    }
-    v.own = own;
-    return v;
-}
-
-static struct value concat(struct eval *e, const struct ym_node *n)
-{
-    struct ym_buf b;
-    struct value v = value_of(V_MISSING);
-    bool later = false, bad = false, own = false;
-    ym_buf_init(&b, YM_MAP_TEXT);
-    for (size_t i = 0; i < n->kid_count; i++) {
-        if (!ym_when_eval(n->kids[i].when, &e->view)) {
-            continue;
-        }
-        v = evaluate(e, &n->kids[i]);
-        if (v.state == V_TEXT) {
-            ym_buf_add(&b, v.text.p, v.text.n);
-        }
-        later = later || v.state == V_LATER;
-        bad = bad || v.state == V_BAD;
-        own = own || v.own;
-    }
-    /* With a part still to come, only the length of the rest can be judged. */
-    bool more = n->call_count != 0 || n->codes != NULL || n->labels != NULL;
-    if (bad) {
-        v = value_of(V_BAD);
-    } else if (later && (more || n->as != YM_AS_STRING)) {
-        v = value_of(V_LATER);
-    } else if (b.failed != YM_OK) {
-        v = value_nomem(e);
-    } else if (b.n != 0) {
-        v = copy_text(e, ym_buf_str(&b));
-    } else {
-        v = value_of(later ? V_LATER : V_MISSING);
-    }
-    ym_buf_clear(&b);
-    v.own = own;
-    return v;
-}
-
-/* ---- judging one value ---- */
-
-static bool is_number(struct ym_str s)
-{
-    char *end;
-    if (s.n == 0 || s.n > 40 || strspn(s.p, "0123456789+-.eE") != s.n) {
-        return false;
-    }
-    strtod(s.p, &end);
-    return *end == '\0';
-}
-
-static bool fits(const struct ym_node *n, struct ym_str s, const char **ret_type)
-{
-    int64_t i;
-    switch (n->as) {
-    case YM_AS_INTEGER:
-        *ret_type = "integer";
-        return ym_int_parse(s, &i);
-    case YM_AS_NUMBER:
-        *ret_type = "number";
-        return is_number(s);
-    case YM_AS_BOOLEAN:
-        *ret_type = "boolean";
-        return ym_str_is(s, "true") || ym_str_is(s, "false") || ym_str_is(s, "1") ||
-               ym_str_is(s, "0");
-    default:
-        return true;
-    }
-}
-
-static void judge(struct eval *e, const struct ym_node *n, struct value *v)
-{
-    const char *type = NULL;
-    if (v->state == V_MISSING && n->required) {
-        object(e, n, YM_P_REQUIRED, 0, NULL);
-        v->state = V_BAD;
-    }
-    if (v->state != V_TEXT) {
-        return;
-    }
-    if (n->max != 0 && v->text.n > (size_t)n->max &&
-        ym_utf8_length(v->text.p, v->text.n) > (size_t)n->max) {
-        object(e, n, YM_P_TOO_LONG, n->max, NULL);
-        v->state = V_BAD;
-    }
-    if (e->charset != NULL && !ym_charset_covers(e->charset, v->text)) {
-        object(e, n, YM_P_CHARSET, 0, NULL);
-        v->state = V_BAD;
-    }
-    if (!fits(n, v->text, &type)) {
-        object(e, n, YM_P_TYPE, 0, type);
-        v->state = V_BAD;
-    }
-}
 
 /* ---- building ---- */
 
 /* Puts v (its reference is taken) at the path below into. append: `each` adds to what is there. */
-static void put(struct eval *e, json_t *into, const struct ym_node *n, json_t *v, bool append)
+static void put(struct ym_eval *e, json_t *into, const struct ym_node *n, json_t *v, bool append)
 {
     if (v == NULL) {
         e->nomem = true;
@@ -477,7 +51,7 @@ static void put(struct eval *e, json_t *into, const struct ym_node *n, json_t *v
     }
 }
 
-static json_t *as_json(const struct ym_node *n, const struct value *v)
+static json_t *as_json(const struct ym_node *n, const struct ym_value *v)
 {
     int64_t i = 0;
     if (v->state == V_RAW) {
@@ -499,36 +73,84 @@ static json_t *as_json(const struct ym_node *n, const struct value *v)
     }
 }
 
-static void leaf_put(struct eval *e, const struct ym_node *n, const struct value *v, json_t *into)
+static void leaf_tree(struct ym_eval *e, const struct ym_node *n, const struct ym_value *v,
+                      json_t *into)
 {
-    if ((v->state == V_TEXT || v->state == V_RAW) && e->ctx->filled != NULL && v->own) {
-        (*e->ctx->filled)++;
-    }
     if (v->state == V_TEXT || v->state == V_RAW) {
-        /* Foreign session values are the only text that jansson has not seen yet. */
-        if (v->state == V_TEXT && !ym_utf8_valid(v->text.p, v->text.n)) {
-            object(e, n, YM_P_FORMAT, 0, "UTF-8");
-            return;
-        }
         json_t *value = as_json(n, v);
         if (e->ctx->seen != NULL && value != NULL) {
-            const struct ym_ptr *p = pointer_of(n);
-            e->ctx->seen(e->ctx->seen_data, n->at, p != NULL ? place_of(e, p) : "", value);
+            const struct ym_ptr *p = ym_eval_pointer(n);
+            e->ctx->seen(e->ctx->seen_data, n->at, p != NULL ? ym_eval_place(e, p) : "", value);
         }
         put(e, into, n, value, false);
-    } else if (v->state == V_MISSING && n->empty == YM_EMPTY_SEND) {
+    } else if (n->empty == YM_EMPTY_SEND) {
         put(e, into, n, json_string(""), false);
-    } else if (v->state == V_MISSING && n->empty == YM_EMPTY_NULL) {
+    } else {
         put(e, into, n, json_null(), false);
+    }
+}
+
+/* Begins a member or item: nothing but an opening bracket stands before the first of them. */
+static void text_next(struct ym_buf *text, struct ym_str label)
+{
+    if (text->n > 0 && text->p[text->n - 1] != '{' && text->p[text->n - 1] != '[') {
+        ym_buf_addc(text, ',');
+    }
+    ym_buf_add(text, label.p, label.n);
+}
+
+/* Takes back what was begun; a buffer that failed is empty already. */
+static void text_cut(struct ym_buf *text, size_t n)
+{
+    if (text->failed == YM_OK) {
+        text->n = n;
+    }
+}
+
+static void leaf_text(struct ym_eval *e, const struct ym_node *n, const struct ym_value *v,
+                      struct ym_buf *into)
+{
+    text_next(into, n->label);
+    if (v->state == V_TEXT && n->as == YM_AS_STRING) {
+        ym_json_write_text(v->text, into);
+    } else if (v->state == V_RAW) {
+        ym_json_write(v->json, into);
+    } else if (v->state == V_TEXT) {
+        json_t *value = as_json(n, v);
+        e->nomem = e->nomem || value == NULL || ym_json_write(value, into) != YM_OK;
+        json_decref(value);
+    } else {
+        ym_buf_adds(into, n->empty == YM_EMPTY_SEND ? "\"\"" : "null");
+    }
+}
+
+static void leaf_put(struct ym_eval *e, const struct ym_node *n, const struct ym_value *v,
+                     const struct target *into)
+{
+    bool there = v->state == V_TEXT || v->state == V_RAW;
+    if (there && e->ctx->filled != NULL && v->own) {
+        (*e->ctx->filled)++;
+    }
+    if (!there && (v->state != V_MISSING || n->empty == YM_EMPTY_SKIP)) {
+        return;
+    }
+    /* Foreign session values are the only text that no reader has seen yet. */
+    if (v->state == V_TEXT && !ym_utf8_valid(v->text.p, v->text.n)) {
+        ym_eval_object(e, n, YM_P_FORMAT, 0, "UTF-8");
+    } else if (into->text != NULL) {
+        leaf_text(e, n, v, into->text);
+    } else {
+        leaf_tree(e, n, v, into->tree);
     }
 }
 
 /* ---- groups ---- */
 
-static void walk(struct eval *e, const struct ym_node *nodes, size_t count, json_t *into);
+static void walk(struct ym_eval *e, const struct ym_node *nodes, size_t count,
+                 const struct target *into);
 
 /* Does something below have to be there, although there is no item? */
-static bool wants(struct eval *e, const struct ym_node *n)
+static bool wants(struct ym_eval *e, const struct ym_node *n)
 {
     if (n->required) {
         return true;
@@ -549,7 +171,7 @@ static bool wants(struct eval *e, const struct ym_node *n)
 }
 
 /* A finished nested document, as its string where the adapter says so. Takes doc's reference. */
-static json_t *encoded(struct eval *e, const struct ym_node *n, json_t *doc)
+static json_t *encoded(struct ym_eval *e, const struct ym_node *n, json_t *doc)
 {
     struct ym_buf b;
     json_t *ret = NULL;
@@ -579,19 +201,15 @@ static json_t *encoded(struct eval *e, const struct ym_node *n, json_t *doc)
     return ret;
 }
 
-static void group_one(struct eval *e, const struct ym_node *n, json_t *into)
+/* A nested object into the tree. Two groups may fill one object. */
+static void group_tree(struct ym_eval *e, const struct ym_node *n, json_t *into)
 {
-    if (into == NULL || n->to_count == 0) {
-        walk(e, n->kids, n->kid_count, into);
-        return;
-    }
-    /* Two groups may fill one object. */
     json_t *doc = json_object();
     if (doc == NULL) {
         e->nomem = true;
         return;
     }
-    walk(e, n->kids, n->kid_count, doc);
+    walk(e, n->kids, n->kid_count, &(struct target){.tree = doc});
     if (json_object_size(doc) == 0 && n->empty == YM_EMPTY_SKIP && n->encode == YM_ENCODE_NONE) {
         json_decref(doc);
         return;
@@ -610,62 +228,118 @@ static void group_one(struct eval *e, const struct ym_node *n, json_t *into)
     put(e, into, n, encoded(e, n, doc), false);
 }
 
-static void group_item(struct eval *e, const struct ym_node *n, json_t *list, json_t *into)
+/* The same as text: an object that turns out to be empty is taken back. */
+static void group_text(struct ym_eval *e, const struct ym_node *n, const struct target *into)
 {
-    if (n->how == YM_OVER_FIRST) {
-        group_one(e, n, into);
+    struct ym_buf *text = into->text;
+    size_t before = text->n, opened;
+    text_next(text, n->label);
+    ym_buf_addc(text, '{');
+    opened = text->n;
+    walk(e, n->kids, n->kid_count, into);
+    if (text->n == opened && n->empty == YM_EMPTY_SKIP) {
+        text_cut(text, before);
         return;
     }
-    json_t *doc = list != NULL ? json_object() : NULL;
-    if (list != NULL && doc == NULL) {
-        e->nomem = true;
+    ym_buf_addc(text, '}');
+}
+
+static void group_one(struct ym_eval *e, const struct ym_node *n, const struct target *into)
+{
+    if (into == NULL || n->to_count == 0) {
+        walk(e, n->kids, n->kid_count, into);
+    } else if (into->text != NULL) {
+        group_text(e, n, into);
+    } else {
+        group_tree(e, n, into->tree);
+    }
+}
+
+/* One item of an `each`, behind the others of its list. */
+static void group_item(struct ym_eval *e, const struct ym_node *n, const struct target *list)
+{
+    if (list == NULL) {
+        walk(e, n->kids, n->kid_count, NULL);
         return;
     }
-    walk(e, n->kids, n->kid_count, doc);
-    if (doc != NULL && json_array_append_new(list, doc) != 0) {
+    if (list->text != NULL) {
+        text_next(list->text, YM_STR("{"));
+        walk(e, n->kids, n->kid_count, list);
+        ym_buf_addc(list->text, '}');
+        return;
+    }
+    json_t *doc = json_object();
+    if (doc != NULL) {
+        walk(e, n->kids, n->kid_count, &(struct target){.tree = doc});
+    }
+    if (doc == NULL || json_array_append_new(list->tree, doc) != 0) {
         e->nomem = true;
     }
 }
 
-static void group_over(struct eval *e, const struct ym_node *n, json_t *into)
+/* Goes over the items; true when there was one. list: of an `each`; into: of a `first`. */
+static bool group_items(struct ym_eval *e, const struct ym_node *n, const struct target *list,
+                        const struct target *into)
 {
     const json_t *array = ym_ptr_get(n->over, &e->view);
     const struct ym_frame *up = e->view.frame;
-    bool each = n->how == YM_OVER_EACH, any = false;
-    json_t *list = each && into != NULL ? json_array() : NULL;
-    if (each && into != NULL && list == NULL) {
-        e->nomem = true;
-        return;
-    }
+    bool any = false;
     if (array != NULL && !json_is_null(array) && !json_is_array(array)) {
-        object_at(e, YM_P_TYPE, place_of(e, n->over), 0, "array", NULL);
-        json_decref(list);
-        return;
+        ym_eval_object_at(e, YM_P_TYPE, ym_eval_place(e, n->over), 0, "array", NULL);
+        return false;
     }
     for (size_t i = 0; i < json_array_size(array); i++) {
         struct ym_frame f = {up, n->over, i, json_array_get(array, i)};
         e->view.frame = &f;
-        if (ym_when_eval(n->where, &e->view)) {
-            any = true;
-            group_item(e, n, list, into);
+        bool meant = ym_when_eval(n->where, &e->view);
+        if (meant && n->how == YM_OVER_EACH) {
+            group_item(e, n, list);
+        } else if (meant) {
+            group_one(e, n, into);
         }
         e->view.frame = up;
-        if (any && !each) {
+        any = any || meant;
+        if (any && n->how == YM_OVER_FIRST) {
             break;
         }
     }
-    if (!any && (each ? n->required : wants(e, n))) {
-        object_at(e, YM_P_REQUIRED, place_of(e, n->over), 0, NULL, NULL);
+    if (!any && (n->how == YM_OVER_EACH ? n->required : wants(e, n))) {
+        ym_eval_object_at(e, YM_P_REQUIRED, ym_eval_place(e, n->over), 0, NULL, NULL);
     }
-    if (list != NULL && (any || n->empty == YM_EMPTY_SEND)) {
-        put(e, into, n, encoded(e, n, list), true);
+    return any;
+}
+
+static void group_over(struct ym_eval *e, const struct ym_node *n, const struct target *into)
+{
+    if (into == NULL || n->how == YM_OVER_FIRST) {
+        group_items(e, n, NULL, into);
+        return;
+    }
+    if (into->text != NULL) {
+        size_t before = into->text->n;
+        text_next(into->text, n->label);
+        ym_buf_addc(into->text, '[');
+        if (!group_items(e, n, into, NULL) && n->empty != YM_EMPTY_SEND) {
+            text_cut(into->text, before);
+            return;
+        }
+        ym_buf_addc(into->text, ']');
+        return;
+    }
+    json_t *list = json_array();
+    if (list == NULL) {
+        e->nomem = true;
+        return;
+    }
+    if (group_items(e, n, &(struct target){.tree = list}, NULL) || n->empty == YM_EMPTY_SEND) {
+        put(e, into->tree, n, encoded(e, n, list), true);
     } else {
         json_decref(list);
     }
 }
 
 /* A string that is there and short enough: most fields of most checks end here. */
-static bool plainly_good(struct eval *e, const struct ym_node *n)
+static bool plainly_good(struct ym_eval *e, const struct ym_node *n)
 {
     if (!n->plain || e->charset != NULL) {
         return false;
@@ -675,7 +349,8 @@ static bool plainly_good(struct eval *e, const struct ym_node *n)
     return len != 0 && (n->max == 0 || len <= (size_t)n->max);
 }
 
-static void walk(struct eval *e, const struct ym_node *nodes, size_t count, json_t *into)
+static void walk(struct ym_eval *e, const struct ym_node *nodes, size_t count,
+                 const struct target *into)
 {
     for (size_t i = 0; i < count; i++) {
         const struct ym_node *n = &nodes[i];
@@ -693,10 +368,7 @@ static void walk(struct eval *e, const struct ym_node *nodes, size_t count, json
         if (into == NULL && plainly_good(e, n)) {
             continue;
         }
-        e->mem.p = e->scratch;
-        e->mem.left = YM_MAP_SCRATCH;
-        struct value v = evaluate(e, n);
-        judge(e, n, &v);
+        struct ym_value v = ym_eval_field(e, n);
         if (into != NULL) {
             leaf_put(e, n, &v, into);
         }
@@ -708,13 +380,13 @@ static void walk(struct eval *e, const struct ym_node *nodes, size_t count, json
 void ym_map_judge(const struct ym_map *m, const struct ym_judge *j, struct ym_problems *out)
 {
     char scratch[YM_MAP_SCRATCH];
-    struct eval e = {.view = {j->record, j->values, j->remap, NULL},
-                     .system = j->system,
-                     .charset = j->charset,
-                     .offset_min = j->offset_min,
-                     .out = out,
-                     .mem = {scratch, sizeof(scratch), out->arena},
-                     .scratch = scratch};
+    struct ym_eval e = {.view = {j->record, j->values, j->remap, NULL},
+                        .system = j->system,
+                        .charset = j->charset,
+                        .offset_min = j->offset_min,
+                        .out = out,
+                        .mem = {scratch, sizeof(scratch), out->arena},
+                        .scratch = scratch};
     walk(&e, m->nodes, m->node_count, NULL);
     if (e.nomem) {
         out->total++; /* what could not be judged must not pass */
@@ -728,27 +400,32 @@ void ym_map_check(const struct ym_map *m, const char *system, const json_t *reco
     ym_map_judge(m, &j, out);
 }
 
+/* What a run came to; YM_OK when all of it is in the target. */
+static ym_status run(const struct ym_map *m, const struct ym_map_ctx *ctx, struct ym_arena *a,
+                     const struct target *into, struct ym_problems *problems)
+{
+    char scratch[YM_MAP_SCRATCH];
+    struct ym_eval e = {.view = {ctx->record, NULL, NULL, NULL},
+                        .ctx = ctx,
+                        .offset_min = ctx->offset_min,
+                        .out = problems,
+                        .mem = {scratch, sizeof(scratch), a},
+                        .scratch = scratch};
+    walk(&e, m->nodes, m->node_count, into);
+    ym_wipe(scratch, sizeof(scratch));
+    if (e.nomem) {
+        return YM_ENOMEM;
+    }
+    return e.objections != 0 ? YM_EINVAL : YM_OK;
+}
+
 ym_status ym_map_run(const struct ym_map *m, const struct ym_map_ctx *ctx, struct ym_arena *a,
                      json_t **ret, struct ym_problems *problems)
 {
-    char scratch[YM_MAP_SCRATCH];
-    struct eval e = {.view = {ctx->record, NULL, NULL, NULL},
-                     .ctx = ctx,
-                     .offset_min = ctx->offset_min,
-                     .out = problems,
-                     .mem = {scratch, sizeof(scratch), a},
-                     .scratch = scratch};
     json_t *doc = json_object();
-    ym_status rc = YM_OK;
-    if (doc == NULL) {
-        return YM_ENOMEM;
-    }
-    walk(&e, m->nodes, m->node_count, doc);
-    ym_wipe(scratch, sizeof(scratch));
-    if (e.nomem) {
-        rc = YM_ENOMEM;
-    } else if (e.objections != 0) {
-        rc = YM_EINVAL;
+    ym_status rc = YM_ENOMEM;
+    if (doc != NULL) {
+        rc = run(m, ctx, a, &(struct target){.tree = doc}, problems);
     }
     if (rc != YM_OK) {
         json_decref(doc);
@@ -756,4 +433,28 @@ ym_status ym_map_run(const struct ym_map *m, const struct ym_map_ctx *ctx, struc
     }
     *ret = doc;
     return YM_OK;
+}
+
+ym_status ym_map_write(const struct ym_map *m, const struct ym_map_ctx *ctx, struct ym_arena *a,
+                       struct ym_buf *out, struct ym_problems *problems)
+{
+    size_t before = out->n;
+    ym_status rc;
+    if (!m->flows || ctx->seen != NULL) {
+        json_t *doc = NULL;
+        rc = ym_map_run(m, ctx, a, &doc, problems);
+        if (rc == YM_OK) {
+            rc = ym_json_write(doc, out);
+            json_decref(doc);
+        }
+        return rc;
+    }
+    ym_buf_addc(out, '{');
+    rc = run(m, ctx, a, &(struct target){.text = out}, problems);
+    if (rc == YM_OK) {
+        rc = ym_buf_addc(out, '}');
+    } else {
+        text_cut(out, before);
+    }
+    return rc;
 }

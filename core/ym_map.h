@@ -71,6 +71,14 @@ ym_status ym_map_run(const struct ym_map *m, const struct ym_map_ctx *ctx, struc
                      json_t **ret, struct ym_problems *problems);
 
 /*
+ * The same document as text, appended to out: what ym_json_write prints of it. A table whose fields
+ * stand in it in their order, each name once, needs no tree for that. Nothing is appended unless it
+ * is YM_OK.
+ */
+ym_status ym_map_write(const struct ym_map *m, const struct ym_map_ctx *ctx, struct ym_arena *a,
+                       struct ym_buf *out, struct ym_problems *problems);
+
+/*
  * The same judgement without building anything: every objection of this table to data (the record's
  * `data`), named for system. Values that only exist at delivery time ($…) count as present.
  */

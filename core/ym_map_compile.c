@@ -462,7 +462,7 @@ static void lineage(struct comp *x, const struct ym_node *n, const struct place 
 /* ---- fields ---- */
 
 static void fields(struct comp *x, const struct ym_yaml *list, const struct place *at,
-                   const struct ym_node **ret, size_t *ret_count);
+                   struct ym_node **ret, size_t *ret_count);
 
 /* Does something below object when there is no item at all? */
 static bool wanted(const struct ym_node *kids, size_t n)
@@ -701,7 +701,7 @@ static void collisions(struct comp *x, const struct ym_node *nodes, size_t n)
 }
 
 static void fields(struct comp *x, const struct ym_yaml *list, const struct place *at,
-                   const struct ym_node **ret, size_t *ret_count)
+                   struct ym_node **ret, size_t *ret_count)
 {
     if (list == NULL) {
         return;
@@ -739,11 +739,16 @@ ym_status ym_map_compile_env(const struct ym_yaml *list, const struct ym_map_env
     if (m == NULL) {
         return x.rc;
     }
-    fields(&x, list, &top, &m->nodes, &m->node_count);
+    struct ym_node *nodes = NULL;
+    fields(&x, list, &top, &nodes, &m->node_count);
+    m->nodes = nodes;
     m->leaves = x.leaves;
     m->leaf_count = x.leaf_count;
     m->roots = x.roots.items;
     m->root_count = x.roots.count;
+    if (x.rc == YM_OK) {
+        x.rc = ym_map_flow(nodes, m->node_count, a, &m->flows);
+    }
     if (x.rc == YM_OK) {
         *ret = m;
     }

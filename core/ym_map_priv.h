@@ -138,13 +138,14 @@ struct ym_node {
     const struct ym_yaml *at;
     const char *const *to;
     size_t to_count;
+    struct ym_str label; /* `"to":` of a table that flows */
     enum ym_source source;
     const struct ym_ptr *from;
     enum ym_name name;
     const char *name_arg; /* NAME of $secret.NAME */
     const char *dollar;   /* "$secret.NAME" as written */
     struct ym_str constant;
-    const struct ym_node *kids; /* concat parts or fields */
+    struct ym_node *kids; /* concat parts or fields */
     size_t kid_count;
     enum ym_over how;
     const struct ym_ptr *over; /* the array of each/first */
@@ -172,7 +173,14 @@ struct ym_map {
     size_t leaf_count;
     const struct ym_ptr *const *roots; /* by slot */
     size_t root_count;
+    bool flows; /* its document can be written as JSON from front to end */
 };
+
+/*
+ * Whether it can: every name stands once in its object, and nothing is put into a place made before
+ * or into a string. If so, its fields get their labels.
+ */
+ym_status ym_map_flow(struct ym_node *nodes, size_t count, struct ym_arena *a, bool *ret);
 
 /* ---- judging ---- */
 

@@ -76,6 +76,17 @@ static ym_status document(struct ym_job *j, const char *body, json_t *doc)
     return rc == YM_OK ? ym_job_sign(j, json ? doc : NULL, NULL) : rc;
 }
 
+/* JSON that nobody adds to: no document between the table and its bytes. */
+static ym_status json_body(struct ym_job *j)
+{
+    ym_status rc = content_type(j, "application/json");
+
+    if (rc == YM_OK) {
+        rc = ym_job_write(j, "fields", &j->w->body);
+    }
+    return rc == YM_OK ? ym_job_sign(j, NULL, NULL) : rc;
+}
+
 ym_status ym_render_http(struct ym_job *j)
 {
     const bool fields = ym_job_map(j, "fields") != NULL;
@@ -91,6 +102,9 @@ ym_status ym_render_http(struct ym_job *j)
     if ((rc = ym_job_url(j, ym_job_text(j, "path", ""), &j->w->url)) != YM_OK ||
         (rc = add_query(j)) != YM_OK || (rc = ym_job_headers(j, "headers")) != YM_OK) {
         return rc;
+    }
+    if (strcmp(body, "json") == 0 && !ym_job_signs_body(j)) {
+        return json_body(j);
     }
     if (strcmp(body, "form") != 0) {
         rc = ym_job_table_own(j, "fields", &doc);

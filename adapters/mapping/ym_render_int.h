@@ -65,6 +65,10 @@ ym_status ym_job_sign(struct ym_job *j, json_t *doc, struct ym_pairs *form);
 /* Signature values that must stand in the SOAP header: adds them to header. */
 ym_status ym_job_sign_soap(struct ym_job *j, json_t *header);
 ym_status ym_job_dump(struct ym_job *j, const json_t *doc, struct ym_str *ret);
+/* The table at a place as JSON at once: for a body that nobody adds to. */
+ym_status ym_job_write(struct ym_job *j, const char *place, struct ym_str *ret);
+/* Does `sign:` put its values into the body? */
+bool ym_job_signs_body(const struct ym_job *j);
 
 ym_status ym_render_http(struct ym_job *j);
 ym_status ym_render_soap(struct ym_job *j);

@@ -102,6 +102,26 @@ ym_status ym_job_dump(struct ym_job *j, const json_t *doc, struct ym_str *ret)
     return utf8.p != NULL ? ym_job_encode(j, utf8, ret) : ym_job_nomem(j);
 }
 
+ym_status ym_job_write(struct ym_job *j, const char *place, struct ym_str *ret)
+{
+    const struct ym_map *m = ym_job_map(j, place);
+    struct ym_str utf8 = YM_STR_NULL;
+    struct ym_buf text;
+    ym_status rc;
+
+    ym_buf_init(&text, JOB_JSON_MAX);
+    rc = m != NULL ? ym_map_write(m, &j->map, j->a, &text, j->problems) : ym_buf_adds(&text, "{}");
+    if (rc == YM_OK) {
+        utf8.n = text.n;
+        utf8.p = ym_arena_copy(j->a, text.p, text.n + 1);
+    }
+    ym_buf_wipe(&text);
+    if (rc != YM_OK) {
+        return rc == YM_EINVAL ? rc : ym_job_nomem(j);
+    }
+    return utf8.p != NULL ? ym_job_encode(j, utf8, ret) : ym_job_nomem(j);
+}
+
 /* sm_envelope: the body gives way to the envelope (domain.md §3.13). */
 static ym_status envelope(struct ym_job *j, const struct ym_pair *pairs, size_t count)
 {
@@ -162,6 +182,13 @@ static ym_status into_query(struct ym_job *j, const struct ym_pair *pairs, size_
     }
     rc = ym_job_take(j, &b, &text);
     return rc == YM_OK ? ym_url_append(j, text.p) : rc;
+}
+
+bool ym_job_signs_body(const struct ym_job *j)
+{
+    const char *into = ym_yaml_text(ym_yaml_get(j->op->node, "sign"), "into");
+
+    return into != NULL && strcmp(into, "body") == 0;
 }
 
 ym_status ym_job_sign(struct ym_job *j, json_t *doc, struct ym_pairs *form)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target: a field table (YAML) and a record (JSON), parted by a NUL byte. Whatever compiles is
  * checked and run; a record that passes the check without names of the engine must also build, and
- * a record read without what the table does not look at must come to the same.
+ * a record read without what the table does not look at must come to the same, and so must the
+ * document that is written as text at once.
  */
 #include "ym_json_fast.h"
 #include "ym_map.h"
@@ -27,6 +28,27 @@ static bool names_engine(const struct ym_map *m)
         }
     }
     return false;
+}
+
+static void same_as_text(const struct ym_map *m, json_t *record, ym_status expected,
+                         const json_t *doc, size_t problems, struct ym_arena *a)
+{
+    struct ym_map_ctx ctx = {.record = record, .op = "create", .offset_min = 480, .attempt = 1};
+    struct ym_problems built;
+    struct ym_buf tree, text;
+    ym_problems_init(&built, a);
+    ym_buf_init(&tree, 8u << 20);
+    ym_buf_init(&text, 8u << 20);
+    ym_status rc = ym_map_write(m, &ctx, a, &text, &built);
+    if (expected == YM_OK) {
+        expected = ym_json_write(doc, &tree);
+    }
+    if (rc != expected || built.total != problems ||
+        (rc == YM_OK && (tree.n != text.n || memcmp(tree.p, text.p, tree.n) != 0))) {
+        abort();
+    }
+    ym_buf_clear(&tree);
+    ym_buf_clear(&text);
 }
 
 /* As the dispatcher reads it. NULL: what is not wanted keeps it from being read at once. */
@@ -79,6 +101,7 @@ static void both(const struct ym_map *m, json_t *record, struct ym_str text, str
         char *printed = json_dumps(doc, JSON_COMPACT);
         free(printed);
     }
+    same_as_text(m, record, rc, doc, built.total, a);
     same_of_wanted(m, text, rc, doc, built.total, a);
     /* One walk serves both, so they cannot disagree. */
     if (!names_engine(m) && rc != YM_ENOMEM && (rc == YM_OK) != (judged.total == 0)) {

@@ -98,6 +98,27 @@ static inline const char *outcome(struct bench *b, ym_status rc, json_t *doc,
     return ret;
 }
 
+/* The same as text at once. */
+static inline void same_as_text(struct bench *b, const struct ym_map *m,
+                                const struct ym_map_ctx *ctx, const char *expected)
+{
+    struct ym_problems p;
+    struct ym_buf text;
+    ym_problems_init(&p, b->a);
+    ym_buf_init(&text, 1 << 20);
+    ym_buf_adds(&text, "before ");
+    ym_status rc = ym_map_write(m, ctx, b->a, &text, &p);
+    if (rc == YM_OK) {
+        assert_int_equal(text.n, strlen(text.p));
+        assert_string_equal(text.p + strlen("before "), expected);
+        assert_int_equal(p.total, 0);
+    } else {
+        assert_int_equal(text.n, strlen("before "));
+        assert_string_equal(ym_arena_printf(b->a, "!%s", problems_text(b, &p)), expected);
+    }
+    ym_buf_clear(&text);
+}
+
 /* The same of the record as the dispatcher reads it: without what the table does not look at. */
 static inline void same_of_wanted(struct bench *b, const struct ym_map *m, struct ym_map_ctx ctx,
                                   const char *record, const char *expected)
@@ -118,6 +139,7 @@ static inline void same_of_wanted(struct bench *b, const struct ym_map *m, struc
     ctx.seen = NULL;
     ym_status rc = ym_map_run(m, &ctx, b->a, &doc, &p);
     assert_string_equal(outcome(b, rc, doc, &p), expected);
+    same_as_text(b, m, &ctx, expected);
     json_decref(doc);
     json_decref(r);
 }

@@ -608,6 +608,45 @@ static void test_faults(void **state)
     assert_in_range(n, 30, FAULTS_MAX - 1); /* it failed many times before it passed */
 }
 
+/* run() compares each with the text that is written at once (help_map.h). */
+static void test_text_at_once(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_open(&b);
+    const char *record =
+        "{\"id\":\"1\",\"data\":{\"a\":\"x\\\"y\\n\",\"n\":\"007\",\"o\":{\"k\":[1.5,null]},"
+        "\"p\":[{\"r\":\"u\",\"v\":\"1\"},{\"r\":\"w\"}]}}";
+    /* names that need escapes; objects that turn out empty before, between and behind others */
+    assert_string_equal(
+        run(&b,
+            "- to: none\n  fields: [ { to: x, from: /data/q } ]\n"
+            "- { to: 'a\"b', from: /data/a }\n"
+            "- to: none2\n  fields:\n  - to: in\n    fields: [ { to: x, from: /data/q } ]\n"
+            "- { to: n, from: /data/n, as: integer }\n"
+            "- { to: raw, from: /data/o, as: raw }\n"
+            "- to: kept\n  empty: send\n  fields: [ { to: x, from: /data/q } ]\n"
+            "- { to: nil, from: /data/q, empty: null }\n"
+            "- to: none3\n  each: /data/q\n  fields: [ { to: x, from: /x } ]\n",
+            record),
+        "{\"a\\\"b\":\"x\\\"y\\n\",\"n\":7,\"raw\":{\"k\":[1.5,null]},\"kept\":{},\"nil\":null}");
+    /* items that turn out empty, a list that does, one item merged into the object around it */
+    assert_string_equal(
+        run(&b,
+            "- to: l\n  each: /data/p\n  fields: [ { to: v, from: /v } ]\n"
+            "- to: e\n  each: /data/q\n  empty: send\n  fields: [ { to: v, from: /v } ]\n"
+            "- first: /data/p\n  where: { /r: w }\n  fields: [ { to: r, from: /r } ]\n"
+            "- to: f\n  first: /data/p\n  fields: [ { to: r, from: /r } ]\n",
+            record),
+        "{\"l\":[{\"v\":\"1\"},{}],\"e\":[],\"r\":\"w\",\"f\":{\"r\":\"u\"}}");
+    /* what reaches back: the tree's business, and the same from outside */
+    assert_string_equal(
+        run(&b, "- { to: o.a, from: /data/n }\n- { to: z, const: z }\n- { to: o.b, const: b }\n",
+            record),
+        "{\"o\":{\"a\":\"007\",\"b\":\"b\"},\"z\":\"z\"}");
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -617,7 +656,7 @@ int main(void)
         cmocka_unit_test(test_all_at_once),      cmocka_unit_test(test_refused),
         cmocka_unit_test(test_refused_together), cmocka_unit_test(test_biometric),
         cmocka_unit_test(test_leaves),           cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_filled),
+        cmocka_unit_test(test_filled),           cmocka_unit_test(test_text_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

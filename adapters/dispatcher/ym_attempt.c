@@ -393,6 +393,7 @@ void ym_attempt_verify(struct ym_attempt *a)
     ym_attempt_look(a);
     a->purpose = YM_FOR_VERIFY;
     a->told = a->judged.number; /* of the arena, as all of the attempt is */
+    memcpy(a->answered, a->judged.digest, sizeof(a->answered));
 }
 
 bool ym_attempt_needs_session(const struct ym_attempt *a)

@@ -54,6 +54,7 @@ struct ym_attempt {
     unsigned generation;         /* of the session that was used */
     bool renewed;                /* the session, in this attempt */
     const char *told;            /* YM_FOR_VERIFY: the number that the create was answered with */
+    char answered[65];           /* and the digest of that answer */
     bool unreadable;             /* the stored record is no JSON */
     bool locked;                 /* it is sealed with a key that is not here */
     int64_t until_ms;            /* monotonic: deadline of what is in flight */

@@ -131,7 +131,8 @@ static void engine_settle(struct ym_worker *w, struct ym_attempt *a, const struc
                               .revision = letter == 'a' ? d->found : a->claimed.revision,
                               .delay_ms = d->delay_ms,
                               .fields = a->fields,
-                              .digest = a->judged.digest};
+                              .digest =
+                                  a->purpose == YM_FOR_VERIFY ? a->answered : a->judged.digest};
 
     if (engine_is_own(w, a)) {
         engine_free(w, a);

@@ -3,6 +3,7 @@
 // reference before a created record counts as delivered, through lost answers, dead workers and
 // systems that are away; an update that is answered under another number goes to a person.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, beforeEach, test } from 'node:test';
 import { pause, startRig, until } from './rig.mjs';
 
@@ -32,6 +33,17 @@ test('the number counts when the lookup gives the same', async () => {
   await rig.revise(id, 1, 'second');
   await until('revision 2', async () => (await rig.delivery(id, 'ledger')).has === '2');
   assert.equal(steps(id), 'create find update', 'an update is held to the number that is known');
+});
+
+test('what is kept as the answer is the answer to what was sent, not the lookup\'s', async () => {
+  const told = { code: '0', number: 'true-9' };
+  p.behave = (call) => {
+    if (call.op === 'create') p.notes.set(call.ref, { number: 'true-9', revision: 1, text: call.text, received: 1 });
+    return call.op === 'create' ? { status: 200, json: told } : null;
+  };
+  const id = await rig.accept(['ledger']);
+  const d = await rig.settled(id, 'ledger');
+  assert.equal(d.digest, createHash('sha256').update(JSON.stringify(told)).digest('hex'));
 });
 
 test('a number that belongs to another record is linked to nothing; a person looks', async () => {

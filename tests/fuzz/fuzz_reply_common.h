@@ -35,7 +35,7 @@ static inline void fuzz_open(struct fuzz_system *f, const char *transport, const
     f->op.node = ym_yaml_get(ym_yaml_get(root, "operations"), "create");
 }
 
-/* The first byte chooses stage, status and the header's charset; the rest is the body. */
+/* The first byte chooses stage, status, charset and what was sent; the rest is the body. */
 static inline void fuzz_judge(struct fuzz_system *f, const uint8_t *data, size_t size)
 {
     static const char *const charsets[] = {NULL, "utf-8", "gbk", "utf-16"};
@@ -54,6 +54,8 @@ static inline void fuzz_judge(struct fuzz_system *f, const uint8_t *data, size_t
     facts.charset = charsets[data[0] & 3];
     facts.status = statuses[data[0] >> 2 & 3];
     facts.stage = stages[data[0] >> 4 & 1];
+    facts.ref = (data[0] & 32) != 0 ? "7" : NULL;
+    facts.number = (data[0] & 64) != 0 ? "12" : "";
     facts.body = (struct ym_str){(const char *)data + 1, size - 1};
     if (ym_judge(&f->sys, &f->op, &facts, a, &j, &err) != YM_OK) {
         abort(); /* no answer of a stranger is a fault of ours */

@@ -93,8 +93,10 @@ asan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SAN="-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined" unit
 
 # Fuzz targets are linked with clang against objects that carry coverage and sanitizers themselves.
-FUZZ_OBJ := $(CORE_SRC:%.c=$(BUILD)/fuzzobj/%.o) $(ADAP_SRC:%.c=$(BUILD)/fuzzobj/%.o)
-FUZZC     = $(CLANG) $(STD) -O1 -g $(INC) $(PCFLAGS)
+# ngx_http_yimen_reply.c is the one file of the module that needs no nginx.
+FUZZ_OBJ := $(CORE_SRC:%.c=$(BUILD)/fuzzobj/%.o) $(ADAP_SRC:%.c=$(BUILD)/fuzzobj/%.o) \
+            $(BUILD)/fuzzobj/ngx_module/ngx_http_yimen_reply.o
+FUZZC     = $(CLANG) $(STD) -O1 -g $(INC) -Ingx_module $(PCFLAGS)
 
 $(BUILD)/fuzzobj/%.o: %.c
 	@mkdir -p $(@D)

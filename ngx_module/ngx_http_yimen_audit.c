@@ -36,7 +36,6 @@ static void ngx_http_yimen_audit_noted(ngx_http_yimen_ctx_t *ctx,
 static void ngx_http_yimen_audit_write(ngx_http_yimen_ctx_t *ctx);
 static int64_t ngx_http_yimen_audit_bound(ngx_http_yimen_ctx_t *ctx,
     ngx_http_yimen_audit_t *audit, ngx_uint_t *ret_more);
-static int64_t ngx_http_yimen_audit_ms(const redisReply *entry);
 static void ngx_http_yimen_audit_entry(ngx_http_yimen_ctx_t *ctx,
     redisReply *row);
 
@@ -181,7 +180,7 @@ ngx_http_yimen_audit_write(ngx_http_yimen_ctx_t *ctx)
                                        NGX_HTTP_YIMEN_AUDIT_FIELDS, 1,
                                        &shard);
 
-        if (row == NULL || ngx_http_yimen_audit_ms(row->element[0]) > bound) {
+        if (row == NULL || ngx_http_yimen_reply_entry_ms(row->element[0]) > bound) {
             more |= (row != NULL);
             break;
         }
@@ -241,30 +240,12 @@ ngx_http_yimen_audit_bound(ngx_http_yimen_ctx_t *ctx,
         *ret_more = 1;
 
         if (reply->elements - 2 < audit->limit) {
-            ms = ngx_http_yimen_audit_ms(reply->element[1]);
+            ms = ngx_http_yimen_reply_entry_ms(reply->element[1]);
             bound = ngx_min(bound, ms);
         }
     }
 
     return bound;
-}
-
-
-static int64_t
-ngx_http_yimen_audit_ms(const redisReply *entry)
-{
-    size_t         i;
-    int64_t        ms;
-    struct ym_str  text;
-
-    text = ngx_http_yimen_reply_str(entry);
-    ms = 0;
-
-    for (i = 0; i < text.n && i < 15 && text.p[i] != '-'; i++) {
-        ms = ms * 10 + (text.p[i] - '0');
-    }
-
-    return ms;
 }
 
 

@@ -90,24 +90,3 @@ ngx_http_yimen_fcall_nobody(void *data, redisReply **reply,
                       ngx_min((*reply)->len, 48), (*reply)->str);
     }
 }
-
-
-struct ym_str
-ngx_http_yimen_fcall_word(const redisReply *reply, ngx_uint_t i)
-{
-    const redisReply  *item;
-
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
-        || i >= (ngx_uint_t) reply->elements)
-    {
-        return YM_STR("");
-    }
-
-    item = reply->element[i];
-
-    if (item->type != REDIS_REPLY_STRING) {
-        return YM_STR("");
-    }
-
-    return (struct ym_str){ item->str, (size_t) item->len };
-}

@@ -6,6 +6,7 @@
 #define NGX_HTTP_YIMEN_FCALL_H
 
 #include "ngx_http_yimen_module.h"
+#include "ngx_http_yimen_reply.h"
 
 
 /* 64 cookies of two arguments each, and what stands before them */
@@ -33,9 +34,5 @@ void ngx_http_yimen_fcall_int(ngx_http_yimen_fcall_t *call, int64_t n);
 /* as ngx_http_yimen_redis_call() answers; handler NULL: nobody waits */
 ngx_int_t ngx_http_yimen_fcall_send(ngx_http_yimen_fcall_t *call,
     ngx_pool_t *pool, ngx_http_yimen_redis_pt handler, void *data);
-
-/* the words of a reply: the first of an array; "" when it is no such thing */
-struct ym_str ngx_http_yimen_fcall_word(const redisReply *reply,
-    ngx_uint_t i);
 
 #endif /* NGX_HTTP_YIMEN_FCALL_H */

@@ -33,8 +33,7 @@ static void ngx_http_yimen_local_went(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_local_stored(ngx_http_yimen_ctx_t *ctx);
 static void ngx_http_yimen_local_ended(ngx_http_yimen_ctx_t *ctx);
 static ngx_int_t ngx_http_yimen_local_account(ngx_http_yimen_ctx_t *ctx,
-    struct ym_str id, redisReply *version, redisReply *disabled,
-    redisReply *sealed);
+    const ngx_http_yimen_reply_account_t *told);
 static ngx_int_t ngx_http_yimen_local_peer(ngx_http_yimen_ctx_t *ctx,
     char out[YM_DIGEST_HEX]);
 static ngx_int_t ngx_http_yimen_local_device(ngx_http_yimen_ctx_t *ctx,
@@ -265,24 +264,18 @@ ngx_http_yimen_local_get(ngx_http_yimen_ctx_t *ctx, struct ym_str id,
 static void
 ngx_http_yimen_local_got(ngx_http_yimen_ctx_t *ctx)
 {
-    redisReply              *reply;
-    ngx_http_yimen_local_t  *local;
+    ngx_http_yimen_local_t          *local;
+    ngx_http_yimen_reply_account_t   told;
 
     local = ctx->work;
-    reply = ctx->replies[0];
 
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 5) {
+    if (ngx_http_yimen_reply_account(ctx->replies[0], &told)) {
 
-        if (ngx_http_yimen_local_account(ctx,
-                             ngx_http_yimen_reply_str(reply->element[0]),
-                             reply->element[1], reply->element[2],
-                             reply->element[3])
-            != NGX_OK)
-        {
+        if (ngx_http_yimen_local_account(ctx, &told) != NGX_OK) {
             return;
         }
 
-        local->created = ngx_http_yimen_reply_int(reply->element[4]);
+        local->created = told.created;
     }
 
     local->next(ctx);
@@ -292,15 +285,15 @@ ngx_http_yimen_local_got(ngx_http_yimen_ctx_t *ctx)
 /* what was stored under a ring that is gone cannot be read by anybody */
 
 static ngx_int_t
-ngx_http_yimen_local_account(ngx_http_yimen_ctx_t *ctx, struct ym_str id,
-    redisReply *version, redisReply *disabled, redisReply *sealed)
+ngx_http_yimen_local_account(ngx_http_yimen_ctx_t *ctx,
+    const ngx_http_yimen_reply_account_t *told)
 {
     struct ym_err            err;
     ngx_http_yimen_local_t  *local;
 
     local = ctx->work;
 
-    if (ym_account_open(ctx->conf->ring, id, ngx_http_yimen_reply_str(sealed),
+    if (ym_account_open(ctx->conf->ring, told->id, told->sealed,
                         &local->account, &err)
         != YM_OK)
     {
@@ -311,9 +304,8 @@ ngx_http_yimen_local_account(ngx_http_yimen_ctx_t *ctx, struct ym_str id,
         return NGX_ERROR;
     }
 
-    local->account.version = ngx_http_yimen_reply_int(version);
-    local->account.disabled = ym_str_is(ngx_http_yimen_reply_str(disabled),
-                                        "1");
+    local->account.version = told->version;
+    local->account.disabled = told->disabled;
 
     return NGX_OK;
 }
@@ -357,37 +349,26 @@ ngx_http_yimen_local_try(ngx_http_yimen_ctx_t *ctx, const char *by,
 static void
 ngx_http_yimen_local_tried(ngx_http_yimen_ctx_t *ctx)
 {
-    struct ym_str            word, id;
-    redisReply              *reply;
-    ngx_http_yimen_local_t  *local;
+    ngx_http_yimen_local_t          *local;
+    ngx_http_yimen_reply_account_t   told;
 
     local = ctx->work;
-    reply = ctx->replies[0];
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2) {
-        ngx_http_yimen_local_trouble(ctx);
-        return;
-    }
+    switch (ngx_http_yimen_reply_try(ctx->replies[0], &told, &local->wait)) {
 
-    word = ngx_http_yimen_reply_str(reply->element[0]);
-    id = ngx_http_yimen_reply_str(reply->element[1]);
+    case NGX_HTTP_YIMEN_TRY_WAIT:
+    case NGX_HTTP_YIMEN_TRY_UNKNOWN:
+        break;
 
-    if (ym_str_is(word, "wait")) {
-        local->wait = ngx_http_yimen_reply_int(reply->element[1]);
-        local->next(ctx);
-        return;
-    }
-
-    if (id.n && (reply->elements != 5
-                 || ngx_http_yimen_local_account(ctx, id, reply->element[2],
-                                                 reply->element[3],
-                                                 reply->element[4])
-                    != NGX_OK))
-    {
-        if (reply->elements != 5) {
-            ngx_http_yimen_local_trouble(ctx);
+    case NGX_HTTP_YIMEN_TRY_KNOWN:
+        if (ngx_http_yimen_local_account(ctx, &told) != NGX_OK) {
+            return;
         }
 
+        break;
+
+    default:
+        ngx_http_yimen_local_trouble(ctx);
         return;
     }
 

@@ -11,23 +11,14 @@
 #include "ym_time.h"
 
 
-#define NGX_HTTP_YIMEN_RECORD_FIELDS    10
-#define NGX_HTTP_YIMEN_DELIVERY_FIELDS  10
-
 /* what is known of a system's state is trusted so long */
 #define NGX_HTTP_YIMEN_HELD_FRESH       3000
 
 
-static ngx_int_t ngx_http_yimen_delivery_read(redisReply *reply,
-    ngx_http_yimen_delivery_t *ret);
 static void ngx_http_yimen_delivery_write(ngx_http_yimen_ctx_t *ctx,
     const ngx_http_yimen_delivery_t *delivery);
 static ngx_uint_t ngx_http_yimen_delivery_held(ngx_http_yimen_ctx_t *ctx,
     const ngx_http_yimen_delivery_t *delivery);
-static size_t ngx_http_yimen_json_string_end(struct ym_str text, size_t from);
-static size_t ngx_http_yimen_json_array_end(struct ym_str text, size_t from);
-static ngx_uint_t ngx_http_yimen_envelope_name(struct ym_str text, size_t *i,
-    const char *name);
 static const char *ngx_http_yimen_word(const json_t *item, const char *name);
 
 
@@ -40,54 +31,6 @@ static const struct {
     { 'j', "rejected" }, { 'x', "dead" }, { 'h', "handoff" },
     { 'w', "withdrawn" }
 };
-
-
-struct ym_str
-ngx_http_yimen_reply_str(const redisReply *reply)
-{
-    if (reply == NULL
-        || (reply->type != REDIS_REPLY_STRING
-            && reply->type != REDIS_REPLY_STATUS))
-    {
-        return YM_STR("");
-    }
-
-    return (struct ym_str){ reply->str, reply->len };
-}
-
-
-int64_t
-ngx_http_yimen_reply_int(const redisReply *reply)
-{
-    size_t   i;
-    int64_t  n;
-
-    if (reply == NULL) {
-        return 0;
-    }
-
-    if (reply->type == REDIS_REPLY_INTEGER) {
-        return reply->integer;
-    }
-
-    if (reply->type != REDIS_REPLY_STRING || reply->len == 0
-        || reply->len > 18)
-    {
-        return 0;
-    }
-
-    n = 0;
-
-    for (i = (reply->str[0] == '-'); i < reply->len; i++) {
-        if (reply->str[i] < '0' || reply->str[i] > '9') {
-            return 0;
-        }
-
-        n = n * 10 + (reply->str[i] - '0');
-    }
-
-    return (reply->str[0] == '-') ? -n : n;
-}
 
 
 const char *
@@ -127,34 +70,28 @@ ngx_int_t
 ngx_http_yimen_record_read_at(ngx_http_yimen_ctx_t *ctx, redisReply **e,
     struct ym_str id, ngx_http_yimen_record_t *ret)
 {
-    ngx_uint_t                  i;
-    redisReply                 *list;
-    struct ym_str               text;
+    size_t                      i;
+    struct ym_str               sealed, text;
+    const redisReply           *list;
     ngx_http_yimen_envelope_t   envelope;
 
+    list = ngx_http_yimen_reply_record(e, ret, &sealed);
+    if (list == NULL) {
+        return NGX_ERROR;
+    }
+
     ret->id = id;
-    ret->type = ngx_http_yimen_reply_str(e[0]);
-    ret->owner = ngx_http_yimen_reply_str(e[1]);
-    ret->org = ngx_http_yimen_reply_str(e[2]);
-    ret->area = ngx_http_yimen_reply_str(e[3]);
-    ret->created = ngx_http_yimen_reply_int(e[4]);
-    ret->updated = ngx_http_yimen_reply_int(e[5]);
-    ret->revision = ngx_http_yimen_reply_int(e[6]);
-    ret->withdrawn = ngx_http_yimen_reply_int(e[7]);
-
     ret->attachments = YM_STR("");
-
-    list = e[9];
 
     /* one that cannot be opened, which is logged, hides no other of a list */
 
-    if (ngx_http_yimen_unseal(ctx, NGX_HTTP_YIMEN_SEAL_RECORD, id,
-                              ngx_http_yimen_reply_str(e[8]), &text)
+    if (ngx_http_yimen_unseal(ctx, NGX_HTTP_YIMEN_SEAL_RECORD, id, sealed,
+                              &text)
         != NGX_OK)
     {
         ret->data = YM_STR("null");
 
-    } else if (ngx_http_yimen_envelope_read(text, &envelope) != NGX_OK) {
+    } else if (!ngx_http_yimen_reply_envelope(text, &envelope)) {
         return NGX_ERROR;
 
     } else {
@@ -162,12 +99,6 @@ ngx_http_yimen_record_read_at(ngx_http_yimen_ctx_t *ctx, redisReply **e,
         ret->attachments = envelope.attachments;
     }
 
-    if (list->type != REDIS_REPLY_ARRAY || list->elements > YM_TARGETS_MAX)
-    {
-        return NGX_ERROR;
-    }
-
-    ret->count = list->elements;
     ret->deliveries = ngx_pcalloc(ctx->request->pool,
                                   (ret->count + 1)
                                   * sizeof(ngx_http_yimen_delivery_t));
@@ -176,9 +107,8 @@ ngx_http_yimen_record_read_at(ngx_http_yimen_ctx_t *ctx, redisReply **e,
     }
 
     for (i = 0; i < ret->count; i++) {
-        if (ngx_http_yimen_delivery_read(list->element[i],
-                                         &ret->deliveries[i])
-            != NGX_OK)
+        if (!ngx_http_yimen_reply_delivery(list->element[i],
+                                           &ret->deliveries[i]))
         {
             return NGX_ERROR;
         }
@@ -192,172 +122,11 @@ ngx_http_yimen_record_read_at(ngx_http_yimen_ctx_t *ctx, redisReply **e,
 }
 
 
-static ngx_int_t
-ngx_http_yimen_delivery_read(redisReply *reply,
-    ngx_http_yimen_delivery_t *ret)
-{
-    redisReply     **e;
-    struct ym_str    letter;
-
-    if (reply->type != REDIS_REPLY_ARRAY
-        || reply->elements < NGX_HTTP_YIMEN_DELIVERY_FIELDS)
-    {
-        return NGX_ERROR;
-    }
-
-    e = reply->element;
-    letter = ngx_http_yimen_reply_str(e[1]);
-
-    if (letter.n != 1) {
-        return NGX_ERROR;
-    }
-
-    ret->system = ngx_http_yimen_reply_str(e[0]);
-    ret->letter = letter.p[0];
-    ret->wanted = ngx_http_yimen_reply_int(e[2]);
-    ret->has = ngx_http_yimen_reply_int(e[3]);
-    ret->attempts = ngx_http_yimen_reply_int(e[4]);
-    ret->next_ms = ngx_http_yimen_reply_int(e[5]);
-    ret->number = ngx_http_yimen_reply_str(e[6]);
-    ret->digest = ngx_http_yimen_reply_str(e[7]);
-    ret->problem = ngx_http_yimen_reply_str(e[9]);
-
-    return NGX_OK;
-}
-
-
-/* index of the quote that ends the JSON string whose first quote is at from */
-
-static size_t
-ngx_http_yimen_json_string_end(struct ym_str text, size_t from)
-{
-    size_t  i;
-
-    for (i = from + 1; i < text.n && text.p[i] != '"'; i++) {
-        if (text.p[i] == '\\') {
-            i++;
-        }
-    }
-
-    return i;
-}
-
-
-/* index behind the JSON array that begins at from */
-
-static size_t
-ngx_http_yimen_json_array_end(struct ym_str text, size_t from)
-{
-    size_t  i, depth;
-
-    depth = 0;
-
-    for (i = from; i < text.n; i++) {
-
-        switch (text.p[i]) {
-
-        case '"':
-            i = ngx_http_yimen_json_string_end(text, i);
-            break;
-
-        case '[':
-        case '{':
-            depth++;
-            break;
-
-        case ']':
-        case '}':
-            if (--depth == 0) {
-                return i + 1;
-            }
-            break;
-
-        default:
-            break;
-        }
-    }
-
-    return text.n;
-}
-
-
-/* the name at *i, which goes behind it */
-
-static ngx_uint_t
-ngx_http_yimen_envelope_name(struct ym_str text, size_t *i, const char *name)
-{
-    size_t  n;
-
-    n = ngx_strlen(name);
-
-    if (text.n - *i < n || ngx_memcmp(text.p + *i, name, n) != 0) {
-        return 0;
-    }
-
-    *i += n;
-
-    return 1;
-}
-
-
 ngx_int_t
 ngx_http_yimen_envelope_read(struct ym_str text,
     ngx_http_yimen_envelope_t *ret)
 {
-    size_t          i, end;
-    ngx_uint_t      k;
-    struct ym_str  *values[2];
-
-    static const char *const  names[] = { "{\"at\":", ",\"by\":" };
-
-    values[0] = &ret->at;
-    values[1] = &ret->by;
-    ret->attachments = YM_STR("");
-    ret->reason = YM_STR("");
-    i = 0;
-
-    for (k = 0; k < 2; k++) {
-
-        if (!ngx_http_yimen_envelope_name(text, &i, names[k])
-            || i >= text.n || text.p[i] != '"')
-        {
-            return NGX_ERROR;
-        }
-
-        end = ngx_http_yimen_json_string_end(text, i);
-        if (end >= text.n) {
-            return NGX_ERROR;
-        }
-
-        *values[k] = (struct ym_str){ text.p + i, end + 1 - i };
-        i = end + 1;
-    }
-
-    if (ngx_http_yimen_envelope_name(text, &i, ",\"reason\":")) {
-        end = ngx_http_yimen_json_string_end(text, i);
-        if (end >= text.n) {
-            return NGX_ERROR;
-        }
-
-        ret->reason = (struct ym_str){ text.p + i, end + 1 - i };
-        i = end + 1;
-    }
-
-    if (ngx_http_yimen_envelope_name(text, &i, ",\"attachments\":")) {
-        end = ngx_http_yimen_json_array_end(text, i);
-        ret->attachments = (struct ym_str){ text.p + i, end - i };
-        i = end;
-    }
-
-    if (!ngx_http_yimen_envelope_name(text, &i, ",\"data\":")
-        || text.n < i + 3 || text.p[text.n - 1] != '}')
-    {
-        return NGX_ERROR;
-    }
-
-    ret->data = (struct ym_str){ text.p + i, text.n - i - 1 };
-
-    return NGX_OK;
+    return ngx_http_yimen_reply_envelope(text, ret) ? NGX_OK : NGX_ERROR;
 }
 
 

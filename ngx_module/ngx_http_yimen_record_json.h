@@ -4,28 +4,8 @@
 #ifndef NGX_HTTP_YIMEN_RECORD_JSON_H
 #define NGX_HTTP_YIMEN_RECORD_JSON_H
 
+#include "ngx_http_yimen_reply.h"
 #include "ngx_http_yimen_request.h"
-
-
-typedef struct {
-    struct ym_str   system;
-    char            letter;    /* ym_store.h */
-    int64_t         wanted, has, attempts;
-    int64_t         next_ms;   /* 0 none, -1 only a person */
-    struct ym_str   number;
-    struct ym_str   digest;    /* of the answer: proof where there is no number */
-    struct ym_str   problem;   /* JSON text or "" */
-} ngx_http_yimen_delivery_t;
-
-/* views into a reply or a request: valid as long as those are */
-typedef struct {
-    struct ym_str               id, type, owner, org, area;
-    int64_t                     created, updated, revision, withdrawn;
-    struct ym_str               data;      /* JSON text */
-    struct ym_str               attachments;  /* JSON array, "" = none */
-    ngx_http_yimen_delivery_t  *deliveries;
-    ngx_uint_t                  count;
-} ngx_http_yimen_record_t;
 
 
 /*
@@ -46,13 +26,6 @@ void ngx_http_yimen_record_write(ngx_http_yimen_ctx_t *ctx,
 /* appends its deliveries alone: {"system": {…}, …} */
 void ngx_http_yimen_progress_write(ngx_http_yimen_ctx_t *ctx,
     const ngx_http_yimen_record_t *record);
-
-/* {"at", "by", "reason"?, "attachments"?, "data"} as text */
-typedef struct {
-    struct ym_str               at, by, data;
-    struct ym_str               reason;       /* of an amendment; "" = none */
-    struct ym_str               attachments;  /* "" = none */
-} ngx_http_yimen_envelope_t;
 
 ngx_int_t ngx_http_yimen_envelope_read(struct ym_str envelope,
     ngx_http_yimen_envelope_t *ret);
@@ -81,10 +54,6 @@ void ngx_http_yimen_int_write(struct ym_buf *out, int64_t n);
 
 /* appends a time as "…" with zone, or null for 0 */
 void ngx_http_yimen_time_write(struct ym_buf *out, int64_t ms);
-
-/* scalars of replies: text or number */
-struct ym_str ngx_http_yimen_reply_str(const redisReply *reply);
-int64_t ngx_http_yimen_reply_int(const redisReply *reply);
 
 /* the API's word for a state letter */
 const char *ngx_http_yimen_state_word(char letter);

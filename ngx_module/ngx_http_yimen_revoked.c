@@ -6,6 +6,7 @@
  */
 #include "ngx_http_yimen_fcall.h"
 #include "ngx_http_yimen_front.h"
+#include "ngx_http_yimen_reply.h"
 #include "ngx_http_yimen_revoked.h"
 
 #include "ym_store_door.h"
@@ -53,7 +54,8 @@ static void ngx_http_yimen_revoked_ask(ngx_event_t *ev);
 static void ngx_http_yimen_revoked_told(void *data, redisReply **reply,
     ngx_http_yimen_redis_e why);
 static ngx_uint_t ngx_http_yimen_revoked_take(const redisReply *reply);
-static void ngx_http_yimen_revoked_put(const redisReply *item);
+static void ngx_http_yimen_revoked_put(
+    const ngx_http_yimen_reply_mark_t *mark);
 static ngx_uint_t ngx_http_yimen_revoked_is(const u_char *digest,
     int64_t issued, ngx_uint_t any);
 static void ngx_http_yimen_revoked_first(ngx_cycle_t *cycle,
@@ -372,18 +374,14 @@ ngx_http_yimen_revoked_take(const redisReply *reply)
 {
     size_t                            i;
     int64_t                           last, number;
-    const redisReply                 *item;
+    ngx_http_yimen_reply_mark_t       mark;
     ngx_http_yimen_revoked_worker_t  *w;
 
     w = &ngx_http_yimen_revoked_worker;
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0
-        || reply->element[0]->type != REDIS_REPLY_STRING)
-    {
+    if (!ngx_http_yimen_reply_last(reply, &last)) {
         return 0;
     }
-
-    last = strtoll(reply->element[0]->str, NULL, 10);
 
     ngx_shmtx_lock(&w->pool->mutex);
 
@@ -396,19 +394,16 @@ ngx_http_yimen_revoked_take(const redisReply *reply)
     }
 
     for (i = 1; i < (size_t) reply->elements; i++) {
-        item = reply->element[i];
 
-        if (item->type != REDIS_REPLY_ARRAY || item->elements != 4
-            || item->element[0]->type != REDIS_REPLY_STRING
-            || item->element[1]->type != REDIS_REPLY_STRING
-            || item->element[2]->type != REDIS_REPLY_STRING
-            || item->element[3]->type != REDIS_REPLY_STRING)
-        {
+        if (!ngx_http_yimen_reply_mark(reply->element[i], &mark)) {
             break;
         }
 
-        ngx_http_yimen_revoked_put(item);
-        number = ngx_max(number, strtoll(item->element[1]->str, NULL, 10));
+        if (mark.known) {
+            ngx_http_yimen_revoked_put(&mark);
+        }
+
+        number = ngx_max(number, mark.number);
     }
 
     /* numbers that have ended leave gaps: an empty reply means all of them */
@@ -432,25 +427,16 @@ ngx_http_yimen_revoked_take(const redisReply *reply)
 
 
 static void
-ngx_http_yimen_revoked_put(const redisReply *item)
+ngx_http_yimen_revoked_put(const ngx_http_yimen_reply_mark_t *mark)
 {
-    u_char                           digest[YM_SHA256_LEN];
     int64_t                          now;
     uint32_t                         start;
     ngx_uint_t                       i;
     ngx_http_yimen_revoked_slot_t   *slot, *free;
     ngx_http_yimen_revoked_table_t  *table;
 
-    if (item->element[0]->len != YM_SHA256_HEX - 1
-        || !ym_unhex((struct ym_str){ item->element[0]->str,
-                                      YM_SHA256_HEX - 1 },
-                     digest))
-    {
-        return;
-    }
-
     table = ngx_http_yimen_revoked_worker.table;
-    ngx_memcpy(&start, digest, sizeof(start));
+    ngx_memcpy(&start, mark->digest, sizeof(start));
 
     now = ym_now_ms();
     free = NULL;
@@ -459,7 +445,8 @@ ngx_http_yimen_revoked_put(const redisReply *item)
         slot = &table->slots[(start + i) % NGX_HTTP_YIMEN_REVOKED_SLOTS];
 
         if (slot->end == 0
-            || ngx_memcmp(slot->key, digest, NGX_HTTP_YIMEN_REVOKED_KEY) == 0)
+            || ngx_memcmp(slot->key, mark->digest, NGX_HTTP_YIMEN_REVOKED_KEY)
+               == 0)
         {
             free = (free == NULL || slot->end != 0) ? slot : free;
             break;
@@ -480,9 +467,9 @@ ngx_http_yimen_revoked_put(const redisReply *item)
         table->used++;
     }
 
-    ngx_memcpy(free->key, digest, NGX_HTTP_YIMEN_REVOKED_KEY);
-    free->at = strtoll(item->element[2]->str, NULL, 10);
-    free->end = ngx_max(strtoll(item->element[3]->str, NULL, 10), 1);
+    ngx_memcpy(free->key, mark->digest, NGX_HTTP_YIMEN_REVOKED_KEY);
+    free->at = mark->at;
+    free->end = ngx_max(mark->end, 1);
 }
 
 

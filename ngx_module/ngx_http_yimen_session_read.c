@@ -5,6 +5,7 @@
  * A call that was under way while the session changed is made again, so that
  * nobody is answered with what a revoke has ended.
  */
+#include "ngx_http_yimen_reply.h"
 #include "ngx_http_yimen_sessions.h"
 
 #include "ym_store_door.h"
@@ -37,8 +38,6 @@ static void ngx_http_yimen_flight_done(void *data, redisReply **reply,
 static ngx_http_yimen_read_e
     ngx_http_yimen_flight_judge(ngx_http_yimen_flight_t *flight,
     const redisReply *reply, ngx_http_yimen_session_t **ret);
-static ngx_int_t ngx_http_yimen_flight_number(const redisReply *reply,
-    int64_t *ret);
 static void ngx_http_yimen_flight_end(ngx_http_yimen_flight_t *flight,
     ngx_http_yimen_read_e outcome, ngx_http_yimen_session_t *session);
 
@@ -306,16 +305,20 @@ static ngx_http_yimen_read_e
 ngx_http_yimen_flight_judge(ngx_http_yimen_flight_t *flight,
     const redisReply *reply, ngx_http_yimen_session_t **ret)
 {
-    int64_t                               age, left, live, fresh;
-    struct ym_str                         sealed;
+    int64_t                               fresh;
+    ngx_http_yimen_reply_session_t        told;
     ngx_http_yimen_session_times_t        times;
     const ngx_http_yimen_session_conf_t  *conf;
 
-    if (reply->type == REDIS_REPLY_NIL) {
-        return NGX_HTTP_YIMEN_READ_NONE;
-    }
+    switch (ngx_http_yimen_reply_session(reply, &told)) {
 
-    if (reply->type == REDIS_REPLY_ERROR) {
+    case NGX_HTTP_YIMEN_REPLY_THERE:
+        break;
+
+    case NGX_HTTP_YIMEN_REPLY_NONE:
+        return NGX_HTTP_YIMEN_READ_NONE;
+
+    case NGX_HTTP_YIMEN_REPLY_REFUSED:
 
         /* the first words only: the rest may quote an argument */
 
@@ -325,63 +328,31 @@ ngx_http_yimen_flight_judge(ngx_http_yimen_flight_t *flight,
         ngx_http_yimen_count(redis_trouble);
 
         return NGX_HTTP_YIMEN_READ_TROUBLE;
-    }
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 7
-        || reply->element[0]->type != REDIS_REPLY_STRING
-        || ngx_http_yimen_flight_number(reply->element[2], &times.created)
-           != NGX_OK
-        || ngx_http_yimen_flight_number(reply->element[3], &times.ends)
-           != NGX_OK
-        || ngx_http_yimen_flight_number(reply->element[4], &age) != NGX_OK
-        || ngx_http_yimen_flight_number(reply->element[5], &left) != NGX_OK
-        || ngx_http_yimen_flight_number(reply->element[6], &live) != NGX_OK)
-    {
+    default:
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "event=session.unread err=\"not a reply of ours\"");
         return NGX_HTTP_YIMEN_READ_TROUBLE;
     }
 
     conf = &ngx_http_yimen_sessions_conf(flight->sessions)->session;
-    fresh = ngx_max(conf->touch - age, 0);
+    fresh = ngx_max(conf->touch - told.age, 0);
 
     if (!flight->touch && fresh == 0) {
         fresh = conf->touch;
     }
 
+    times.created = told.created;
+    times.ends = told.ends;
     times.fresh = ngx_current_msec + (ngx_msec_t) fresh;
-    times.left = ngx_current_msec + (ngx_msec_t) left;
-    times.live = ngx_current_msec + (ngx_msec_t) live;
-
-    sealed.p = reply->element[0]->str;
-    sealed.n = (size_t) reply->element[0]->len;
+    times.left = ngx_current_msec + (ngx_msec_t) told.left;
+    times.live = ngx_current_msec + (ngx_msec_t) told.live;
 
     *ret = ngx_http_yimen_sessions_make(flight->sessions, flight->digest,
-                                        sealed, &times);
+                                        told.sealed, &times);
 
     return (*ret != NULL) ? NGX_HTTP_YIMEN_READ_FOUND
                           : NGX_HTTP_YIMEN_READ_NONE;
-}
-
-
-static ngx_int_t
-ngx_http_yimen_flight_number(const redisReply *reply, int64_t *ret)
-{
-    ngx_int_t  n;
-
-    if (reply->type != REDIS_REPLY_STRING) {
-        return NGX_ERROR;
-    }
-
-    n = ngx_atoi((u_char *) reply->str, (size_t) reply->len);
-
-    if (n == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    *ret = n;
-
-    return NGX_OK;
 }
 
 

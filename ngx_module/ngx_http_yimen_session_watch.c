@@ -8,6 +8,7 @@
  * when one is silent or lost, everything that is remembered is void.
  */
 #include "ngx_http_yimen_redis_event.h"
+#include "ngx_http_yimen_reply.h"
 #include "ngx_http_yimen_sessions.h"
 
 #include "ym_id.h"
@@ -65,15 +66,11 @@ static ngx_int_t ngx_http_yimen_watch_reply(ngx_http_yimen_watch_t *watch,
     ngx_http_yimen_watch_end_t *end, const redisReply *reply);
 static ngx_int_t ngx_http_yimen_watch_ear(ngx_http_yimen_watch_t *watch,
     const redisReply *reply);
-static ngx_int_t ngx_http_yimen_watch_changed(ngx_http_yimen_watch_t *watch,
+static void ngx_http_yimen_watch_changed(ngx_http_yimen_watch_t *watch,
     const redisReply *keys);
-static void ngx_http_yimen_watch_key(ngx_http_yimen_watch_t *watch,
-    const redisReply *key);
 static void ngx_http_yimen_watch_timer(ngx_event_t *ev);
 static void ngx_http_yimen_watch_down(ngx_http_yimen_watch_t *watch,
     const char *reason);
-static ngx_uint_t ngx_http_yimen_watch_is(const redisReply *reply,
-    const char *text);
 
 
 ngx_http_yimen_watch_t *
@@ -345,7 +342,7 @@ ngx_http_yimen_watch_reply(ngx_http_yimen_watch_t *watch,
 {
     if (end->password) {
         end->password = 0;
-        return ngx_http_yimen_watch_is(reply, "OK") ? NGX_OK : NGX_ERROR;
+        return ngx_http_yimen_reply_is(reply, "OK") ? NGX_OK : NGX_ERROR;
     }
 
     if (end == &watch->ear) {
@@ -353,7 +350,7 @@ ngx_http_yimen_watch_reply(ngx_http_yimen_watch_t *watch,
     }
 
     if (watch->state == NGX_HTTP_YIMEN_WATCH_ASKED
-        && ngx_http_yimen_watch_is(reply, "OK"))
+        && ngx_http_yimen_reply_is(reply, "OK"))
     {
         watch->state = NGX_HTTP_YIMEN_WATCH_HEARS;
         watch->attempt = 0;
@@ -373,7 +370,7 @@ ngx_http_yimen_watch_reply(ngx_http_yimen_watch_t *watch,
         return NGX_OK;
     }
 
-    if (end->pinged && ngx_http_yimen_watch_is(reply, "PONG")) {
+    if (end->pinged && ngx_http_yimen_reply_is(reply, "PONG")) {
         end->pinged = 0;
         return NGX_OK;
     }
@@ -386,7 +383,8 @@ static ngx_int_t
 ngx_http_yimen_watch_ear(ngx_http_yimen_watch_t *watch,
     const redisReply *reply)
 {
-    const char  *argv[2];
+    const char        *argv[2];
+    const redisReply  *keys;
 
     if (watch->state == NGX_HTTP_YIMEN_WATCH_NAMED) {
 
@@ -403,78 +401,50 @@ ngx_http_yimen_watch_ear(ngx_http_yimen_watch_t *watch,
         return ngx_http_yimen_watch_say(&watch->ear, 2, argv);
     }
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_yimen_watch_is(reply->element[0], "pong")) {
+    switch (ngx_http_yimen_reply_news(reply, NGX_HTTP_YIMEN_WATCH_CHANNEL,
+                                      &keys))
+    {
+    case NGX_HTTP_YIMEN_NEWS_PONG:
         watch->ear.pinged = 0;
         return NGX_OK;
-    }
 
-    if (reply->elements != 3
-        || !ngx_http_yimen_watch_is(reply->element[1],
-                                    NGX_HTTP_YIMEN_WATCH_CHANNEL))
-    {
-        return NGX_ERROR;
-    }
+    case NGX_HTTP_YIMEN_NEWS_SUBSCRIBED:
+        return (watch->state == NGX_HTTP_YIMEN_WATCH_SUBSCRIBED)
+               ? ngx_http_yimen_watch_ask(watch) : NGX_ERROR;
 
-    if (watch->state == NGX_HTTP_YIMEN_WATCH_SUBSCRIBED
-        && ngx_http_yimen_watch_is(reply->element[0], "subscribe"))
-    {
-        return ngx_http_yimen_watch_ask(watch);
-    }
-
-    if (watch->state >= NGX_HTTP_YIMEN_WATCH_ASKED
-        && ngx_http_yimen_watch_is(reply->element[0], "message"))
-    {
-        return ngx_http_yimen_watch_changed(watch, reply->element[2]);
-    }
-
-    return NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_http_yimen_watch_changed(ngx_http_yimen_watch_t *watch,
-    const redisReply *keys)
-{
-    size_t  i;
-
-    if (keys->type == REDIS_REPLY_NIL) {
-
-        /* FLUSHALL, FLUSHDB */
+    case NGX_HTTP_YIMEN_NEWS_ALL:
+        if (watch->state < NGX_HTTP_YIMEN_WATCH_ASKED) {
+            return NGX_ERROR;
+        }
 
         ngx_http_yimen_sessions_void(watch->sessions);
         return NGX_OK;
-    }
 
-    if (keys->type != REDIS_REPLY_ARRAY) {
+    case NGX_HTTP_YIMEN_NEWS_CHANGED:
+        if (watch->state < NGX_HTTP_YIMEN_WATCH_ASKED) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_yimen_watch_changed(watch, keys);
+        return NGX_OK;
+
+    default:
         return NGX_ERROR;
     }
-
-    for (i = 0; i < keys->elements; i++) {
-        ngx_http_yimen_watch_key(watch, keys->element[i]);
-    }
-
-    return NGX_OK;
 }
 
 
-/* {sN}:se:<64 hex digits> */
-
 static void
-ngx_http_yimen_watch_key(ngx_http_yimen_watch_t *watch, const redisReply *key)
+ngx_http_yimen_watch_changed(ngx_http_yimen_watch_t *watch,
+    const redisReply *keys)
 {
-    size_t   n;
+    size_t   i;
     u_char   digest[YM_SHA256_LEN];
 
-    n = 2 * YM_SHA256_LEN;
-
-    if (key->type == REDIS_REPLY_STRING && (size_t) key->len > n
-        && ym_unhex((struct ym_str){ key->str + key->len - n, n }, digest))
-    {
-        ngx_http_yimen_sessions_forget(watch->sessions, digest);
+    for (i = 0; i < (size_t) keys->elements; i++) {
+        if (ngx_http_yimen_reply_key(keys->element[i], digest)) {
+            ngx_http_yimen_sessions_forget(watch->sessions, digest);
+        }
     }
 }
 
@@ -550,18 +520,4 @@ ngx_http_yimen_watch_down(ngx_http_yimen_watch_t *watch, const char *reason)
 
     ngx_add_timer(&watch->timer,
                   pause / 2 + (ngx_msec_t) ngx_random() % pause);
-}
-
-
-static ngx_uint_t
-ngx_http_yimen_watch_is(const redisReply *reply, const char *text)
-{
-    size_t  len;
-
-    len = ngx_strlen(text);
-
-    return (reply->type == REDIS_REPLY_STRING
-            || reply->type == REDIS_REPLY_STATUS)
-           && (size_t) reply->len == len
-           && ngx_memcmp(reply->str, text, len) == 0;
 }

@@ -228,21 +228,14 @@ static ngx_uint_t
 ngx_http_yimen_sessions_item(ngx_http_yimen_ctx_t *ctx, const redisReply *row,
     ngx_uint_t shard, ngx_uint_t before)
 {
-    json_t                   *json;
-    struct ym_err             err;
-    struct ym_buf            *out;
-    struct ym_str             digest;
-    struct ym_session_value   v;
+    json_t                       *json;
+    struct ym_err                 err;
+    struct ym_buf                *out;
+    struct ym_session_value       v;
+    ngx_http_yimen_reply_held_t   held;
 
-    if (row->type != REDIS_REPLY_ARRAY || row->elements != 5) {
-        return 0;
-    }
-
-    digest = ngx_http_yimen_reply_str(row->element[0]);
-
-    if (digest.n != YM_SHA256_HEX - 1
-        || ym_session_value_open(ctx->conf->ring, digest.p,
-                                 ngx_http_yimen_reply_str(row->element[1]),
+    if (!ngx_http_yimen_reply_held(row, &held)
+        || ym_session_value_open(ctx->conf->ring, held.digest.p, held.sealed,
                                  &json, &v, &err)
            != YM_OK)
     {
@@ -252,18 +245,18 @@ ngx_http_yimen_sessions_item(ngx_http_yimen_ctx_t *ctx, const redisReply *row,
     out = &ctx->out;
 
     ym_buf_addf(out, "%s{\"id\":\"%u-%.*s\"", before ? "," : "",
-                (unsigned) shard, (int) digest.n,
-                digest.p);
+                (unsigned) shard, (int) held.digest.n,
+                held.digest.p);
     ngx_http_yimen_me_text(out, "provider", v.provider);
     ngx_http_yimen_me_text(out, "agent", v.agent);
     ym_buf_adds(out, ",\"created_at\":");
-    ngx_http_yimen_time_write(out, ngx_http_yimen_reply_int(row->element[2]));
+    ngx_http_yimen_time_write(out, held.created);
     ym_buf_adds(out, ",\"used_at\":");
-    ngx_http_yimen_time_write(out, ngx_http_yimen_reply_int(row->element[3]));
+    ngx_http_yimen_time_write(out, held.used);
     ym_buf_adds(out, ",\"expires_at\":");
-    ngx_http_yimen_time_write(out, ngx_http_yimen_reply_int(row->element[4]));
+    ngx_http_yimen_time_write(out, held.ends);
     ym_buf_addf(out, ",\"current\":%s}",
-                ym_str_eq(digest, ctx->who.session) ? "true" : "false");
+                ym_str_eq(held.digest, ctx->who.session) ? "true" : "false");
 
     json_decref(json);
 
@@ -385,10 +378,9 @@ ngx_http_yimen_session_owned(ngx_http_yimen_ctx_t *ctx)
     handle = ctx->work;
     reply = ctx->replies[0];
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 7
+    if (ngx_http_yimen_reply_row(reply, 7) == NULL
         || (handle->person[0] != '\0'
-            && !ym_str_is(ngx_http_yimen_reply_str(reply->element[1]),
-                          handle->person)))
+            && !ngx_http_yimen_reply_is(reply->element[1], handle->person)))
     {
         ngx_http_yimen_problem(ctx, NGX_HTTP_YIMEN_P_NOT_FOUND, NULL, NULL);
         return;

@@ -116,35 +116,6 @@ redisReply *
 ngx_http_yimen_list_pick(ngx_http_yimen_ctx_t *ctx, ngx_uint_t *from,
     size_t by, size_t width, ngx_uint_t oldest, ngx_uint_t *ret_shard)
 {
-    int64_t      n, best;
-    ngx_uint_t   i;
-    redisReply  *reply, *row, *found;
-
-    found = NULL;
-    best = 0;
-
-    for (i = 0; i < ctx->reply_count; i++) {
-        reply = ctx->replies[i];
-
-        if (reply->type != REDIS_REPLY_ARRAY || from[i] >= reply->elements) {
-            continue;
-        }
-
-        row = reply->element[from[i]];
-
-        if (row->type != REDIS_REPLY_ARRAY || row->elements < width) {
-            from[i] = reply->elements;
-            continue;
-        }
-
-        n = ngx_http_yimen_reply_int(row->element[by]);
-
-        if (found == NULL || (oldest ? n < best : n > best)) {
-            found = row;
-            best = n;
-            *ret_shard = i;
-        }
-    }
-
-    return found;
+    return ngx_http_yimen_reply_pick(ctx->replies, ctx->reply_count, from, by,
+                                     width, oldest != 0, ret_shard);
 }

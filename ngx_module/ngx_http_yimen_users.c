@@ -85,11 +85,12 @@ ngx_http_yimen_users_list(ngx_http_yimen_ctx_t *ctx)
 static void
 ngx_http_yimen_users_write(ngx_http_yimen_ctx_t *ctx)
 {
-    size_t                   i;
-    redisReply              *row, *reply;
-    struct ym_err            err;
-    struct ym_str            last;
-    ngx_http_yimen_local_t  *local;
+    size_t                           i;
+    redisReply                      *row, *reply;
+    struct ym_err                    err;
+    struct ym_str                    last;
+    ngx_http_yimen_local_t          *local;
+    ngx_http_yimen_reply_account_t   told;
 
     local = ctx->work;
     reply = ctx->replies[0];
@@ -100,14 +101,13 @@ ngx_http_yimen_users_write(ngx_http_yimen_ctx_t *ctx)
     for (i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         row = reply->element[i];
 
-        if (row->type != REDIS_REPLY_ARRAY || row->elements != 5) {
+        if (!ngx_http_yimen_reply_account(row, &told)) {
             continue;
         }
 
-        last = ngx_http_yimen_reply_str(row->element[0]);
+        last = told.id;
 
-        if (ym_account_open(ctx->conf->ring, last,
-                            ngx_http_yimen_reply_str(row->element[3]),
+        if (ym_account_open(ctx->conf->ring, told.id, told.sealed,
                             &local->account, &err)
             != YM_OK)
         {
@@ -117,15 +117,13 @@ ngx_http_yimen_users_write(ngx_http_yimen_ctx_t *ctx)
             return;
         }
 
-        local->account.disabled = ym_str_is(
-                          ngx_http_yimen_reply_str(row->element[2]), "1");
+        local->account.disabled = told.disabled;
 
         if (i) {
             ym_buf_addc(&ctx->out, ',');
         }
 
-        ngx_http_yimen_user_write(ctx, &local->account,
-                               ngx_http_yimen_reply_int(row->element[4]));
+        ngx_http_yimen_user_write(ctx, &local->account, told.created);
     }
 
     ngx_http_yimen_list_next(ctx, i == (size_t) local->wanted ? last

@@ -132,24 +132,7 @@ ngx_http_yimen_vault_write(ngx_http_yimen_ctx_t *ctx)
 redisReply *
 ngx_http_yimen_vault_row(redisReply *reply, const char *system)
 {
-    ngx_uint_t   i;
-    redisReply  *row;
-
-    if (reply->type != REDIS_REPLY_ARRAY) {
-        return NULL;
-    }
-
-    for (i = 0; i < (ngx_uint_t) reply->elements; i++) {
-        row = reply->element[i];
-
-        if (row->type == REDIS_REPLY_ARRAY && row->elements == 3
-            && ym_str_is(ngx_http_yimen_reply_str(row->element[0]), system))
-        {
-            return row;
-        }
-    }
-
-    return NULL;
+    return ngx_http_yimen_reply_named(reply, 3, system);
 }
 
 

@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { accountOf, endChild, isRoot, startChild } from '../lab/lab_procs.mjs';
+import { freePort } from '../lib/ports.mjs';
 
 const top = resolve(fileURLToPath(import.meta.url), '../../..');
 const build = process.env.BUILD ?? join(top, 'build');
@@ -96,14 +97,7 @@ export async function door(t, target, on = () => 'pass') {
     return server.address().port;
 }
 
-/** A port nobody listens on. */
-export async function freePort() {
-    const s = net.createServer();
-    await new Promise((done) => s.listen(0, '127.0.0.1', done));
-    const { port } = s.address();
-    await new Promise((done) => s.close(done));
-    return port;
-}
+export { freePort };
 
 /** vsftpd for the anonymous account, writing below <root>/in. Needs root, as vsftpd does. */
 export async function startVsftpd(t) {

@@ -4,7 +4,6 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { sleep } from '../lib/nginx.mjs';
@@ -16,14 +15,7 @@ const ROOM = fs.existsSync('/dev/shm') && fs.statfsSync('/dev/shm').bavail * fs.
 
 export const makeDir = (name) => fs.mkdtempSync(path.join(ROOM, `yimen-${name}-`));
 
-export const freePort = () => new Promise((done, fail) => {
-  const s = net.createServer();
-  s.on('error', fail);
-  s.listen(0, '127.0.0.1', () => {
-    const { port } = s.address();
-    s.close(() => done(port));
-  });
-});
+export { freePort } from '../lib/ports.mjs';
 
 /* Runs a command to its end; throws with what it said. */
 export function run(command, args, options = {}) {

@@ -51,6 +51,20 @@ export async function openBrowser() {
   };
 }
 
+/** Waits until this device keeps a draft that says `text`, and not `gone` any more; the page says so sooner. */
+export const draftKept = (page, text, gone) => page.waitForFunction(([some, none]) => new Promise((done, fail) => {
+  const asked = indexedDB.open('yimen');
+  asked.onerror = () => fail(asked.error);
+  asked.onsuccess = () => {
+    const all = asked.result.transaction('drafts').objectStore('drafts').getAll();
+    all.onerror = () => fail(all.error);
+    all.onsuccess = () => {
+      asked.result.close();
+      done(all.result.map((d) => JSON.stringify(d)).some((d) => d.includes(some) && !(none && d.includes(none))));
+    };
+  };
+}), [text, gone]);
+
 /** The fields of a routine dispute as a mediator types them; how many that are, and what was typed or chosen. */
 export async function typeDispute(page, { title, first = '测试甲', second = '测试乙' } = {}) {
   const typed = [];

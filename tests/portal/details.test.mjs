@@ -6,7 +6,7 @@
 import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { dispute, until } from '../e2e/stack_helper.mjs';
-import { PHONE, typeDispute } from './browser.mjs';
+import { PHONE, draftKept, typeDispute } from './browser.mjs';
 import { portal } from './suite.mjs';
 
 const ID = '330106189003070015';   /* of the demo's first party: check digit fits, born 1890-03-07, male */
@@ -229,14 +229,14 @@ describe('portal: details of the form', () => {
     await page.waitForSelector('main li');
     const next = await stack.file(dispute({ title: '列表里自己出现' }));
     await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));   /* somebody looks again */
-    await page.locator(`a.card[href="/records/${next.id}"]`).waitFor({ timeout: 10000 });
+    await page.locator(`a.card[href="/records/${next.id}"]`).waitFor({ timeout: 30000 });
   });
 
   test('another person of the same device sees none of it', async () => {
     const page = await begin();
     await page.locator('#f_title').fill('只属于一个人的草稿');
     await page.getByText('草稿已保存在本机').waitFor({ state: 'attached' });
-    await page.waitForTimeout(300);
+    await draftKept(page, '只属于一个人的草稿');
     await staff.go('/');
     await page.getByText('只属于一个人的草稿').waitFor();
     await page.getByRole('button', { name: '退出登录' }).click();

@@ -121,7 +121,7 @@ describe('portal: by keyboard, aloud, quickly', () => {
     await field('handler_org', '示例镇人民调解委员会');
     await reach('css', 'form button[type=submit]');
     await keys.press('Enter');
-    await page.waitForURL(/\/records\/[0-9A-Z]{26}$/, { timeout: 15000 }).catch(async (error) => {
+    await page.waitForURL(/\/records\/[0-9A-Z]{26}$/, { timeout: 30000 }).catch(async (error) => {
       const values = await page.evaluate(() => [...document.querySelectorAll('main input, main select, main textarea')].filter((e) => e.value).map((e) => `${e.id}=${e.value}`));
       throw new Error(`not filed: ${(await page.locator('#problems').allInnerTexts()).join()} ${values.join(' ')}`, { cause: error });
     });

@@ -6,7 +6,7 @@ import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { pdf } from '../lib/pictures.mjs';
-import { DESK, PHONE, typeDispute } from './browser.mjs';
+import { DESK, PHONE, draftKept, typeDispute } from './browser.mjs';
 import { portal } from './suite.mjs';
 
 /* A large photo as a camera makes it: with an Exif block that says where it was taken. */
@@ -89,7 +89,7 @@ describe('portal: photos', () => {
     await page.getByText('已排队').waitFor();
     await context.setOffline(false);
     const found = async () => (await stack.api('staff', '/records?limit=50')).json.items.filter((r) => r.data.title === title);
-    for (let i = 0; i < 150 && (await found()).length === 0; i++) await page.waitForTimeout(100);
+    for (let i = 0; i < 400 && (await found()).length === 0; i++) await page.waitForTimeout(100);
     const [record, ...more] = await found();
     assert.equal(more.length, 0, 'exactly one record');
     assert.deepEqual(record.attachments.map((a) => [a.kind, a.name, a.mime]), [['photo', '现场.jpg', 'image/jpeg'], ['doc', '协议.pdf', 'application/pdf']]);
@@ -110,7 +110,7 @@ describe('portal: photos', () => {
     ]);
     await page.getByRole('button', { name: '移除 a.jpg' }).click();
     assert.equal(await items(page).count(), 1);
-    await page.waitForTimeout(300);
+    await draftKept(page, '草稿带照片', 'a.jpg');
     await staff.go('/');
     await page.getByRole('link', { name: '草稿带照片' }).click();
     await page.waitForSelector('#f_attachments', { state: 'attached' });

@@ -17,7 +17,7 @@ describe('portal: staff', () => {
   async function file(page, more = async () => {}) {
     await page.locator('form button[type=submit]').click();
     await more();
-    await page.waitForURL(/\/records\/[0-9A-Z]{26}$/, { timeout: 15000 }).catch(async (error) => {
+    await page.waitForURL(/\/records\/[0-9A-Z]{26}$/, { timeout: 30000 }).catch(async (error) => {
       throw new Error(`not filed: ${await page.locator('main').innerText()}`, { cause: error });
     });
     return page.url().split('/').pop();
@@ -79,7 +79,7 @@ describe('portal: staff', () => {
     await page.getByText('已排队').waitFor();
     await context.setOffline(false);
     const found = async () => (await stack.api('staff', '/records?limit=50')).json.items.filter((r) => r.data.title === title);
-    for (let i = 0; i < 100 && (await found()).length === 0; i++) await page.waitForTimeout(100);
+    for (let i = 0; i < 400 && (await found()).length === 0; i++) await page.waitForTimeout(100);
     await page.waitForTimeout(500);
     await staff.go('/');
     await page.waitForTimeout(500);

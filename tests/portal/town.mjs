@@ -93,7 +93,7 @@ export const pages = (town) => [
 /** Opens one of them and waits until it stands still. */
 export async function show(person, page) {
   await person.go(page.path);
-  await person.page.waitForSelector(page.ready, { timeout: 8000 });
+  await person.page.waitForSelector(page.ready, { timeout: 30000 });
   await person.page.waitForFunction(() => !document.querySelector('main [role=status]')?.textContent?.includes('…'));
   await page.act?.(person.page);
 }

@@ -9,6 +9,8 @@
 
 static void ngx_http_yimen_fields_write(ngx_http_yimen_ctx_t *ctx,
     const struct ym_system *system, const struct ym_fields *fields);
+static void ngx_http_yimen_fields_names(ngx_http_yimen_ctx_t *ctx,
+    const struct ym_system *system, const char *pattern);
 
 
 /* GET /types/{type}/targets */
@@ -97,8 +99,49 @@ ngx_http_yimen_fields_write(ngx_http_yimen_ctx_t *ctx,
             ym_buf_addf(out, ",\"max\":%ld", f->max);
         }
 
+        ngx_http_yimen_fields_names(ctx, system, f->pattern);
         ym_buf_addc(out, '}');
     }
 
     ym_buf_adds(out, "]}");
+}
+
+
+/* what the system itself calls it: there it refuses in these words */
+
+static void
+ngx_http_yimen_fields_names(ngx_http_yimen_ctx_t *ctx,
+    const struct ym_system *system, const char *pattern)
+{
+    size_t                      i, j;
+    ngx_uint_t                  n;
+    struct ym_buf              *out;
+    const struct ym_map_leaf   *leaf;
+    const struct ym_operation  *create;
+
+    out = &ctx->out;
+    create = ym_system_operation(system, "create");
+    n = 0;
+
+    ym_buf_adds(out, ",\"to\":[");
+
+    for (i = 0; create != NULL && i < create->table_count; i++) {
+        for (j = 0; j < ym_map_leaf_count(create->tables[i].map); j++) {
+            leaf = ym_map_leaf_at(create->tables[i].map, j);
+
+            if (leaf->pointer == NULL
+                || ngx_strncmp(leaf->pointer, "/data/",
+                               sizeof("/data/") - 1) != 0
+                || ngx_strcmp(leaf->pointer + sizeof("/data") - 1, pattern)
+                   != 0)
+            {
+                continue;
+            }
+
+            ym_buf_adds(out, n++ ? "," : "");
+            ym_buf_add_json(out, ym_str_of(leaf->to));
+        }
+    }
+
+    ym_buf_addc(out, ']');
 }

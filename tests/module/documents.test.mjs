@@ -54,8 +54,8 @@ describe('documents', () => {
     const { items } = (await g.call('staff', 'GET', '/types/note/targets')).json;
     const alpha = items.find((s) => s.id === 'alpha');
     assert.deepEqual(alpha, { id: 'alpha', title: { zh: '甲系统', en: 'Alpha System' }, conditional: false, handoff: false,
-      fields: [{ pointer: '/title', required: true, max: 100 }, { pointer: '/level', required: false },
-        { pointer: '/people/-/phone', required: false, max: 11 }] });
+      fields: [{ pointer: '/title', required: true, max: 100, to: ['title'] }, { pointer: '/level', required: false, to: ['level'] },
+        { pointer: '/people/-/phone', required: false, max: 11, to: ['phone'] }] });
     assert.equal((await g.call('staff', 'GET', '/types/nothing/targets')).status, 404);
   });
 

@@ -35,10 +35,10 @@ export const router = createRouter({
   scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
 });
 
-router.beforeEach(async () => {
+router.beforeEach(async (to) => {
   if (!isKnown.value) await loadMe().catch(() => null);
   if (me.value === null && navigator.onLine) {
-    signIn();
+    signIn(to.fullPath);
     return false;
   }
   return true;

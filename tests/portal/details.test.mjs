@@ -121,6 +121,7 @@ describe('portal: details of the form', () => {
     await lane.locator('dl').getByText('已经送出的纠纷').waitFor();
     const card = (await stack.api('staff', `/records/${record.id}/deliveries/grid-platform/card`)).json.items;
     assert.equal(await lane.locator('dl dt').count(), card.length, 'all of it');
+    assert.match(await lane.locator('dl').innerText(), /事件名称\s*event\.eventName/, 'in the words of the form, beside theirs');
   });
 
   test('changed without a signal while somebody else was faster: both sides side by side, nothing lost', async () => {
@@ -239,6 +240,7 @@ describe('portal: details of the form', () => {
     await draftKept(page, '只属于一个人的草稿');
     await staff.go('/');
     await page.getByText('只属于一个人的草稿').waitFor();
+    await page.getByRole('button', { name: '菜单' }).click();
     await page.getByRole('button', { name: '退出登录' }).click();
     await page.waitForURL(/\/auth\//);
     assert.equal(await page.evaluate(() => localStorage.getItem('yimen.person')), null);

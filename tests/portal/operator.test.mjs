@@ -80,6 +80,7 @@ describe('portal: operations', () => {
     await other.getByText('您好').waitFor();
     await page.getByRole('button', { name: '关闭' }).click();
     await page.locator('tbody tr').filter({ hasText: 'new-mediator' }).getByRole('button', { name: '停用' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: '停用' }).click();
     await page.locator('tbody tr').filter({ hasText: 'new-mediator' }).getByText('未启用').waitFor();
     await until('the session to end', 5, async () => (await other.request.get(`${stack.info.base_url}/api/v1/me`)).status() === 401);
     await context.close();

@@ -109,6 +109,9 @@ describe('portal: photos', () => {
       { name: 'b.jpg', mimeType: 'image/jpeg', buffer: await photo(page, 300, 400) },
     ]);
     await page.getByRole('button', { name: '移除 a.jpg' }).click();
+    await page.getByRole('button', { name: '撤销' }).click();
+    assert.deepEqual(await items(page).locator('.name').allInnerTexts().then((all) => all.map((t) => t.slice(0, 5))), ['a.jpg', 'b.jpg'], 'back in its place');
+    await page.getByRole('button', { name: '移除 a.jpg' }).click();
     assert.equal(await items(page).count(), 1);
     await draftKept(page, '草稿带照片', 'a.jpg');
     await staff.go('/');
@@ -116,8 +119,8 @@ describe('portal: photos', () => {
     await page.waitForSelector('#f_attachments', { state: 'attached' });
     await page.getByText('b.jpg').waitFor();
     assert.ok(await items(page).first().locator('img').evaluate((i) => i.decode().then(() => i.naturalWidth === 300)));
-    page.once('dialog', (d) => d.accept());
     await page.getByRole('button', { name: '放弃草稿' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: '放弃草稿' }).click();
     await page.waitForURL(`${stack.info.base_url}/`);
     const kept = await page.evaluate(() => new Promise((done) => {
       const open = indexedDB.open('yimen');

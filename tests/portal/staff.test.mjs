@@ -95,7 +95,11 @@ describe('portal: staff', () => {
     await completed(page, '会被退回的纠纷');
     const id = await file(page);
     await stack.settled(id, 'refused by one', (d) => d['zj-odr'].state === 'rejected', 30);
+    await page.getByText('问题所在:事件名称').waitFor();   /* the form's word for what they call otherwise */
     await page.getByRole('link', { name: '修改并重新发送' }).click();
+    await page.locator('#f_title').waitFor();
+    assert.equal(await page.locator('#f_title').getAttribute('aria-invalid'), 'true');
+    assert.match(await page.locator('#f_title-wrong').innerText(), /不符合要求/, 'said at its field');
     await page.locator('#f_title').fill('改过名称的纠纷');
     await page.locator('form button[type=submit]').click();
     await page.waitForURL(new RegExp(`/records/${id}$`));

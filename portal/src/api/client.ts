@@ -51,8 +51,12 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
+/* A connection that says nothing for so long is none: what was typed waits, and the person goes on. */
+const PATIENCE_MS = 30000;
+
 let language = 'zh-CN';
 let onSignedOut: () => void = () => undefined;
+let onForged: () => Promise<void> = () => Promise.resolve();
 let csrf = '';
 let lastError = '';
 
@@ -62,6 +66,7 @@ export const errorId = (): string => lastError;
 export function setLanguage(tag: string): void { language = tag; }
 export function setCsrf(token: string): void { csrf = token; }
 export function whenSignedOut(run: () => void): void { onSignedOut = run; }
+export function whenForged(run: () => Promise<void>): void { onForged = run; }
 
 function address(path: string, query: CallOptions['query']): string {
   const q = new URLSearchParams();
@@ -94,41 +99,66 @@ export function answered<T>(status: number, text: string, requestId: string | nu
   throw new Problem({ ...(body as Partial<ProblemBody>), status });
 }
 
-async function respond(method: string, path: string, options: CallOptions): Promise<Response> {
+async function refused(response: Response): Promise<Problem> {
+  const problem = await problemOf(response);
+  if (problem.status === 401) onSignedOut();
+  else lastError = response.headers.get('X-Request-Id') ?? lastError;
+  return problem;
+}
+
+/* One request, read to its end, or given up after a while. */
+async function once<T>(method: string, path: string, options: CallOptions, read: (r: Response) => Promise<T>): Promise<T> {
   const headers: Record<string, string> = { ...requestHeaders(method), ...options.headers };
   if (options.body !== undefined) headers['Content-Type'] = options.type ?? 'application/json';
-  let response: Response;
+  const patience = new AbortController();
+  const giveUp = (): void => patience.abort();
+  const timer = window.setTimeout(giveUp, PATIENCE_MS);
+  options.signal?.addEventListener('abort', giveUp);
   try {
-    response = await fetch(address(path, options.query), {
+    const response = await fetch(address(path, options.query), {
       method,
       headers,
       credentials: 'same-origin',
       cache: 'no-store',
       body: options.body === undefined ? null : JSON.stringify(options.body),
-      signal: options.signal ?? null,
+      signal: patience.signal,
     });
+    if (!response.ok) throw await refused(response);
+    return await read(response);
   } catch (error) {
-    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    if (error instanceof Problem || options.signal?.aborted) throw error;
     throw new Offline();
+  } finally {
+    window.clearTimeout(timer);
+    options.signal?.removeEventListener('abort', giveUp);
   }
-  if (!response.ok) {
-    const problem = await problemOf(response);
-    if (problem.status !== 401) lastError = response.headers.get('X-Request-Id') ?? lastError;
-    if (problem.status === 401) onSignedOut();
-    throw problem;
-  }
-  return response;
 }
 
-export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<Answer<T>> {
-  const response = await respond(method, path, options);
-  const data = response.status === 204 ? undefined : await response.json();
-  return { data: data as T, status: response.status, etag: response.headers.get('ETag'), headers: response.headers };
+async function respond<T>(method: string, path: string, options: CallOptions, read: (r: Response) => Promise<T>): Promise<T> {
+  const before = csrf;
+  try {
+    return await once(method, path, options, read);
+  } catch (error) {
+    if (method === 'GET' || !(error instanceof Problem) || error.status !== 403) throw error;
+    await onForged();
+    if (csrf === before) throw error;
+    return once(method, path, options, read);
+  }
 }
+
+export const call = <T>(method: string, path: string, options: CallOptions = {}): Promise<Answer<T>> =>
+  respond(method, path, options, async (response) => {
+    const data = response.status === 204 ? undefined : await response.json();
+    return { data: data as T, status: response.status, etag: response.headers.get('ETag'), headers: response.headers };
+  });
 
 /** What is no JSON, as it came: text() would eat a byte-order mark. */
 export const getFile = (path: string, query: CallOptions['query'], accept: string): Promise<Blob> =>
-  respond('GET', path, { query, headers: { Accept: accept } }).then((r) => r.blob());
+  respond('GET', path, { query, headers: { Accept: accept } }, (r) => r.blob());
+
+/** The cursor in the `next` of a page. */
+export const cursorOf = (next: string | null | undefined): string | undefined =>
+  (next ? new URLSearchParams(next.split('?')[1] ?? '').get('cursor') ?? undefined : undefined);
 
 export const get = <T>(path: string, query?: CallOptions['query'], signal?: AbortSignal): Promise<T> =>
   call<T>('GET', path, { query, signal }).then((a) => a.data);

@@ -129,7 +129,8 @@ export interface Target {
   title: Words;
   conditional: boolean;
   handoff: boolean;
-  fields: { pointer: string; required: boolean; max?: number }[];
+  /** `to`: what the system itself calls it. */
+  fields: { pointer: string; required: boolean; max?: number; to?: string[] }[];
 }
 
 /** A request as it went, or an answer as it came (GET …/attempts). */

@@ -4,9 +4,6 @@ import type { DeliveryProblem, DeliveryState, YimenRecord } from '@/api/types';
 
 export interface Row { record: string; system: string; state: DeliveryState; since: string; attempts: number; problem: DeliveryProblem | null }
 
-/** Parameters of GET /records: `type`, `area`, `from`, `to`, one `key.<name>`. */
-export type Search = Record<string, string>;
-
 /** The deliveries of a record that the filters mean; `held` is how queued and retrying may show. */
 export function rowsOf(record: YimenRecord, system: string, state: string): Row[] {
   return Object.entries(record.deliveries)

@@ -33,6 +33,10 @@ export function labelFor(table: string, code: unknown): string {
   return found ? labelOf(found) : String(code ?? '');
 }
 
+/** For Chinese papers, whatever language the page speaks. */
+export const labelInChinese = (table: string, code: unknown): string =>
+  codesOf(table).find((c) => c.code === code)?.label ?? String(code ?? '');
+
 const today = (): string => new Date().toISOString().slice(0, 10);
 
 /** Codes that may be chosen today. */

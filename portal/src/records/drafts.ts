@@ -8,6 +8,7 @@ import { forgetAll, type DraftFile } from '@/attachments/files';
 import { uploadAll } from '@/attachments/upload';
 import { personHere } from '@/state/session';
 import { database } from './database';
+import { tellWindows, whenElsewhere } from './windows';
 
 export interface Draft {
   key: string; // the Idempotency-Key
@@ -43,6 +44,7 @@ export function newKey(): string {
 export async function saveDraft(draft: Draft): Promise<void> {
   const plain = JSON.parse(JSON.stringify({ ...draft, changed: Date.now() })) as Draft;
   await (await database()).put('drafts', plain);
+  if (!draft.waiting && !draft.refused) tellWindows({ key: draft.key, what: 'saved' }); // somebody types
   await loadDrafts();
 }
 
@@ -51,8 +53,10 @@ export async function findDraft(key: string): Promise<Draft | undefined> {
   return draft?.owner === personHere() ? draft : undefined;
 }
 
-export async function dropDraft(key: string): Promise<void> {
+/** `record`: what it has become. */
+export async function dropDraft(key: string, record?: string): Promise<void> {
   await (await database()).delete('drafts', key);
+  tellWindows({ key, what: record ? 'filed' : 'gone', record });
   await forgetAll(key);
   await loadDrafts();
 }
@@ -68,18 +72,24 @@ async function send(draft: Draft): Promise<YimenRecord> {
   return (await call<YimenRecord>('POST', '/records', { body, headers: { 'Idempotency-Key': draft.key, Prefer: 'wait=2' } })).data;
 }
 
-/** Files it, its photos first. Throws Offline (the draft goes on waiting) or Problem (the draft stays, refused). */
+/** Nothing is wrong with what was sent: it goes again later. */
+export const comesBack = (error: unknown): boolean => error instanceof Offline
+  || (error instanceof Problem && (error.status >= 500 || error.status === 429));
+
+/** Files it, its photos first. Throws what comesBack() (the draft goes on waiting) or Problem (the draft stays, refused). */
 export async function fileDraft(draft: Draft): Promise<YimenRecord> {
   try {
     const record = await send(draft).catch((error: unknown) => {
       if (!forgotten(error)) throw error;
       return send({ ...draft, files: draft.files?.map((f) => ({ ...f, id: undefined })) });
     });
-    await dropDraft(draft.key);
+    await dropDraft(draft.key, record.id);
     return record;
   } catch (error) {
-    if (error instanceof Offline || (error instanceof Problem && error.status >= 500)) await saveDraft({ ...draft, waiting: true });
+    if (comesBack(error)) await saveDraft({ ...draft, waiting: true });
     else if (error instanceof Problem && error.status !== 401) await saveDraft({ ...draft, waiting: false, refused: error.message });
     throw error;
   }
 }
+
+whenElsewhere(() => { void loadDrafts(); });

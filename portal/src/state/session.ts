@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is signed in, asked of the gateway and never kept beyond the page.
 import { computed, reactive } from 'vue';
-import { get, setCsrf, whenSignedOut, Problem } from '@/api/client';
+import { get, setCsrf, whenForged, whenSignedOut, Problem } from '@/api/client';
 import type { Me, Right, Role } from '@/api/types';
 
-const state = reactive<{ me: Me | null; known: boolean }>({ me: null, known: false });
+const state = reactive<{ me: Me | null; known: boolean; expired: boolean }>({ me: null, known: false, expired: false });
 
 export const me = computed(() => state.me);
 export const isKnown = computed(() => state.known);
+
+/** Somebody was signed in on this page and is no longer. */
+export const expired = computed(() => state.expired);
 
 export function has(...roles: Role[]): boolean {
   return roles.some((role) => state.me?.roles.includes(role));
@@ -39,6 +42,7 @@ export function forgetPerson(): void {
 export async function loadMe(): Promise<Me | null> {
   try {
     state.me = await get<Me>('/me');
+    state.expired = false;
     setCsrf(state.me.csrf ?? '');
     rememberPerson(state.me.subject);
   } catch (error) {
@@ -50,10 +54,15 @@ export async function loadMe(): Promise<Me | null> {
   return state.me;
 }
 
-/** To the sign-in page and back to where one was. */
-export function signIn(): void {
-  const here = `${location.pathname}${location.search}`;
-  location.assign(`/auth/login?rd=${encodeURIComponent(here)}`);
+/** To the sign-in page and back to where one was, or was about to go. */
+export function signIn(to = `${location.pathname}${location.search}`): void {
+  location.assign(`/auth/login?rd=${encodeURIComponent(to)}`);
 }
 
-whenSignedOut(() => { state.me = null; });
+whenSignedOut(() => {
+  state.expired ||= state.me !== null;
+  state.me = null;
+});
+
+/* Who signed in anew in another window has another token: it is fetched, and the request goes once more. */
+whenForged(async () => { await loadMe().catch(() => null); });

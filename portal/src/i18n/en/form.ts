@@ -11,7 +11,9 @@ export default {
   readFromId: 'From the identity number: born {birth}, {sex}',
   everything: 'Show every field there is',
   targets: 'Goes to {n} systems', targetsHelp: 'open to see and change', takesFields: 'takes {n} fields', whatGoes: '{n} values go there', nothingYet: 'Nothing that it takes is filled in yet', areaFree: 'This code is not in the list, please compare', areaNone: 'Name, pinyin initials or 12-digit code',
-  saved: 'The draft is kept on this device', waits: 'No network: it waits here and is filed when the network is back.', filing: 'Filing…', file: 'File (to {n} systems)',
-  discard: 'Discard draft', discardSure: 'Discard this draft? What you filled in will be deleted.',
+  saved: 'The draft is kept on this device', unsaved: 'This device cannot keep the draft: file it soon, and do not close this page before.', waits: 'The server cannot be reached: it waits here and is filed by itself when that is over.', filing: 'Filing…', file: 'File (to {n} systems)',
+  discard: 'Discard draft', discardSure: 'What you filled in, photos too, is deleted from this device and cannot be brought back.', removed: '{what} was removed.',
+  unfinished: 'You have drafts that are not filed', unnamed: '(no title yet)',
+  elsewhere: { saved: 'This is being filled in in another window. Please go on in one of them, so that neither writes over the other.', filed: 'This was filed in another window.', gone: 'This was discarded in another window.', here: 'Go on here', open: 'Show the record' },
   mend: '{n} things to mend',
 };

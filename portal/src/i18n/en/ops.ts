@@ -13,7 +13,7 @@ export default {
   session: 'Session', device: 'Device', signedIn: 'Signed in', seen: 'Last used', end: 'End', endAll: 'End all',
   users: 'Local accounts', addUser: 'New account', login: 'Login', fullName: 'Name', roles: 'Roles', org: 'Organisation', area: 'Area', active: 'active', noPassword: 'no password yet', twoSteps: 'second step',
   role: { staff: 'staff', supervisor: 'supervisor', operator: 'operator', auditor: 'auditor', admin: 'administrator' },
-  resetLink: 'Link to set a password', linkHelp: 'Give this link to the person. It works once, within 15 minutes.', enable: 'Enable', disable: 'Disable',
+  resetLink: 'Link to set a password', linkHelp: 'Give this link to the person. It works once, within 15 minutes.', enable: 'Enable', disableSure: 'The person can no longer sign in, and is signed out everywhere at once. Records and drafts stay; the account can be enabled again.', disable: 'Disable',
   desk: {
     title: 'Delivery', open: 'Details', back: 'Back to the list', record: 'The record', none: 'No attempt is kept: only those that failed are, the last five, for 30 days.',
     attempt: 'Attempt {n} · revision {revision}', became: 'then', masked: 'personal values are hidden', reveal: 'Show in full', revealWhy: 'What for', revealNote: 'It is put down in the evidence: who, when and what for.', revealed: 'Shown in full; this is in the evidence',
@@ -21,6 +21,14 @@ export default {
     status: 'status {n}', took: '{n} ms', rule: 'rule at line {n}', amend: 'Mend and resend', amendWhy: 'Why it is changed', amendNote: 'You change it on behalf of its author. It is checked the same way and sent as a new revision; the reason and the changed places are put down in the evidence, and the author sees it in the history.', needReveal: 'To change it you must see it in full, which you may not.',
     op: { create: 'create', update: 'update', withdraw: 'withdraw', lookup: 'look' },
     outcome: { ok: 'taken', retry: 'may be repeated', unavailable: 'not available', rejected: 'refused', unknown: 'unclear', broken: 'misconfigured', accepted: 'taken, number later', duplicate: 'there already', reauth: 'sign in again', handoff: 'a person must', absent: 'not there', pending: 'not yet known' },
+  },
+  refused: 'refused',
+  did: {
+    file: 'filed', revise: 'changed', amend: 'changed for its author', read: 'read', list: 'listed', reveal: 'shown in full', withdraw: 'withdrawn by a person', retry: 'retried',
+    resolve: 'resolved', replay: 'replayed', pause: 'paused', resume: 'resumed', found: 'found there', absent: 'not there', taken: 'taken over', repeat: 'sent again',
+    settled: 'settled', withdrawn: 'withdrawn', sign_in: 'signed in', sign_in_refused: 'sign-in refused', sign_out: 'signed out', revoke: 'access ended', access_refused: 'access refused', vault_set: 'account kept',
+    vault_dropped: 'account deleted', user_added: 'account made', user_changed: 'account changed', user_disabled: 'account disabled', user_enabled: 'account enabled', user_unlocked: 'account unlocked', user_reset_link: 'password link made', password_set: 'password set',
+    password_changed: 'password changed', audit_read: 'evidence read',
   },
   find: { title: 'Find deliveries', type: 'Type', key: 'By', value: 'Value (exactly)', area: 'Area begins with', from: 'Filed from', to: 'Filed before', go: 'Find', clear: 'Only what is in trouble', results: 'Found' },
 };

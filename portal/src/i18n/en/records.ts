@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 export default {
-  title: 'My records', filter: 'Filter', state: 'State', any: 'All', type: 'Type', more: 'Load more', none: 'No record fits', count: '{n} shown',
-  filedAt: 'filed {at}', happenedAt: 'happened {at}', sent: 'What it gets ({n} values)', sentShow: 'What it gets', conflictOf: '“{field}” was changed on both sides', empty: '(empty)', kept: 'Your change is kept on this device', discardEdit: 'Discard my change', revision: 'revision {n}', progress: '{done} of {all} systems done',
+  title: 'My records', filter: 'Filter', find: 'Find by identity number, phone, time', findEnd: 'Show all', by: 'Filed by', byMe: 'Only mine', state: 'State', any: 'All', type: 'Type', more: 'Load more', none: 'No record fits', count: '{n} shown',
+  filedAt: 'filed {at}', happenedAt: 'happened {at}', sent: 'What it gets ({n} values)', sentShow: 'What it gets', conflictOf: '“{field}” was changed on both sides', empty: '(empty)', kept: 'Your change is kept on this device', discardEdit: 'Discard my change', discardSure: 'Your change is deleted from this device and cannot be brought back. The record stays as it is.', revision: 'revision {n}', progress: '{done} of {all} systems done',
   withdrawn: 'Withdrawn', masked: 'Personal data is hidden',
   lanes: 'Where it has arrived', system: 'System', number: 'Its number', notYet: 'no number yet', proof: 'Digest of the answer',
-  data: 'What was filed', history: 'Changes', who: '{by}, {at}', changed: 'Changed', firstFiled: 'First filed', forOwner: 'Changed on behalf of the author: {why}',
+  data: 'What was filed', history: 'Changes', who: '{by}, {at}', me: 'me', changed: 'Changed', firstFiled: 'First filed', forOwner: 'Changed on behalf of the author: {why}',
   mend: 'Change', withdraw: 'Withdraw', print: 'Print', printTable: 'Registration form', printAgreement: 'Mediation agreement',
   withdrawWhy: 'Reason for withdrawing', withdrawSure: 'Systems that know withdrawal are told; for the others a person is asked.',
   say: {

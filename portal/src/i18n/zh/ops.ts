@@ -13,7 +13,7 @@ export default {
   session: '登录', device: '设备', signedIn: '登录时间', seen: '最近使用', end: '结束', endAll: '结束全部',
   users: '本地账户', addUser: '新建账户', login: '登录名', fullName: '姓名', roles: '角色', org: '单位', area: '区划', active: '正常', noPassword: '未设密码', twoSteps: '两步验证',
   role: { staff: '调解员', supervisor: '主管', operator: '运维', auditor: '审计', admin: '管理员' },
-  resetLink: '设置密码链接', linkHelp: '请把此链接交给本人。15 分钟内有效,只能使用一次。', enable: '启用', disable: '停用',
+  resetLink: '设置密码链接', linkHelp: '请把此链接交给本人。15 分钟内有效,只能使用一次。', enable: '启用', disable: '停用', disableSure: '停用后本人不能登录,现有登录立即失效。记录和草稿不受影响,可随时重新启用。',
   desk: {
     title: '送达详情', open: '详情', back: '返回列表', record: '查看记录', none: '没有保存的尝试:只保存未成功的,最近五次,30 天。',
     attempt: '第 {n} 次 · 版本 {revision}', became: '结果', masked: '个人信息已隐藏', reveal: '查看完整内容', revealWhy: '查看目的', revealNote: '将记入审计:谁、何时、为什么。', revealed: '已显示完整内容,本次查看已记入审计',
@@ -21,6 +21,14 @@ export default {
     status: '状态码 {n}', took: '{n} 毫秒', rule: '规则第 {n} 行', amend: '改后重发', amendWhy: '修改原因', amendNote: '代填报人修改,按同样规则核对后作为新版本发送;修改原因和改动的位置记入审计,填报人能在历史中看到。', needReveal: '修改需要先查看完整内容,您没有这项权限。',
     op: { create: '新建', update: '更新', withdraw: '撤回', lookup: '查询' },
     outcome: { ok: '成功', retry: '可重试', unavailable: '对方不可用', rejected: '被退回', unknown: '不明', broken: '配置有误', accepted: '已受理,待编号', duplicate: '对方已有', reauth: '需重新登录', handoff: '需人工', absent: '对方没有', pending: '尚未有结果' },
+  },
+  refused: '已拒绝',
+  did: {
+    file: '填报', revise: '修改', amend: '代填报人修改', read: '查看', list: '列出', reveal: '查看完整内容', withdraw: '撤回', retry: '重试',
+    resolve: '处置', replay: '重放', pause: '暂停', resume: '恢复', found: '查实对方已收', absent: '查实对方没有', taken: '接手', repeat: '重发',
+    settled: '已有结果', withdrawn: '已撤回', sign_in: '登录', sign_in_refused: '登录被拒', sign_out: '退出', revoke: '收回登录', access_refused: '越权被拒', vault_set: '保存账号',
+    vault_dropped: '删除账号', user_added: '新建账户', user_changed: '修改账户', user_disabled: '停用账户', user_enabled: '启用账户', user_unlocked: '解除锁定', user_reset_link: '生成密码链接', password_set: '设置密码',
+    password_changed: '修改密码', audit_read: '查阅审计',
   },
   find: { title: '查找送达', type: '类型', key: '查找项', value: '内容(完全一致)', area: '区划开头', from: '填报自', to: '填报至', go: '查找', clear: '只看异常', results: '查找结果' },
 };

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 export default {
-  title: '我的记录', filter: '筛选', state: '状态', any: '全部', type: '类型', more: '加载更多', none: '没有符合条件的记录', count: '显示 {n} 条',
-  filedAt: '{at} 提交', happenedAt: '{at} 发生', sent: '送去的内容({n} 项)', sentShow: '送去了哪些内容', conflictOf: '“{field}”两边都改过', empty: '(空)', kept: '修改已保存在本机', discardEdit: '放弃修改', revision: '第 {n} 版', progress: '{done}/{all} 个系统已办妥',
+  title: '我的记录', filter: '筛选', find: '按证件号码、电话、时间查找', findEnd: '显示全部', by: '填报人', byMe: '只看我填报的', state: '状态', any: '全部', type: '类型', more: '加载更多', none: '没有符合条件的记录', count: '显示 {n} 条',
+  filedAt: '{at} 提交', happenedAt: '{at} 发生', sent: '送去的内容({n} 项)', sentShow: '送去了哪些内容', conflictOf: '“{field}”两边都改过', empty: '(空)', kept: '修改已保存在本机', discardEdit: '放弃修改', discardSure: '还没有保存的修改将从本机删除,不能恢复。记录保持原样。', revision: '第 {n} 版', progress: '{done}/{all} 个系统已办妥',
   withdrawn: '已撤回', masked: '个人信息已隐去',
   lanes: '送达情况', system: '系统', number: '对方编号', notYet: '尚无编号', proof: '回执摘要',
-  data: '填报内容', history: '修改记录', who: '{by} 于 {at}', changed: '改动', firstFiled: '首次提交', forOwner: '代填报人修改:{why}',
+  data: '填报内容', history: '修改记录', who: '{by} 于 {at}', me: '我', changed: '改动', firstFiled: '首次提交', forOwner: '代填报人修改:{why}',
   mend: '修改', withdraw: '撤回', print: '打印', printTable: '受理登记表', printAgreement: '调解协议书',
   withdrawWhy: '撤回原因', withdrawSure: '撤回后,能撤回的系统会自动撤回,其余系统会提示人工处理。',
   say: {

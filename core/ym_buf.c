@@ -4,6 +4,7 @@
 #include "ym_buf.h"
 
 #include "ym_arena.h"
+#include "ym_swar.h"
 #include "ym_utf8.h"
 
 #include <stdarg.h>
@@ -159,6 +160,15 @@ ym_status ym_buf_add_json(struct ym_buf *b, struct ym_str s)
 
     (void)ym_buf_addc(b, '"');
     while (i < s.n) {
+        if (s.n - i >= 8) {
+            uint64_t w = ym_swar_load(p + i);
+
+            if (((w & YM_SWAR_HIGHS) | ym_swar_below(w, 0x20) | ym_swar_equal(w, '"') |
+                 ym_swar_equal(w, '\\')) == 0) {
+                i += 8;
+                continue;
+            }
+        }
         len = ym_utf8_step(p + i, s.n - i);
         if (len == 0) {
             (void)ym_buf_add(b, p + from, i - from);

@@ -3,6 +3,8 @@
  */
 #include "ym_clean.h"
 
+#include "ym_swar.h"
+
 /* The code point at p and its length; 0 = no UTF-8. */
 static size_t decode(const unsigned char *p, size_t n, uint32_t *ret)
 {
@@ -33,6 +35,25 @@ static bool harmful(uint32_t c)
            c == 0xFEFF;
 }
 
+/* How many printable ASCII characters come next. */
+static size_t plain(const unsigned char *p, size_t n)
+{
+    size_t i = 0;
+
+    while (n - i >= 8) {
+        uint64_t w = ym_swar_load(p + i);
+
+        if (((w & YM_SWAR_HIGHS) | ym_swar_below(w, 0x20) | ym_swar_equal(w, 0x7F)) != 0) {
+            break;
+        }
+        i += 8;
+    }
+    while (i < n && p[i] >= 0x20 && p[i] < 0x7F) {
+        i++;
+    }
+    return i;
+}
+
 ym_status ym_clean(struct ym_buf *out, struct ym_str s, size_t most)
 {
     static const char hex[] = "0123456789ABCDEF";
@@ -43,6 +64,14 @@ ym_status ym_clean(struct ym_buf *out, struct ym_str s, size_t most)
     for (size_t i = 0; i < s.n; i += len) {
         char text[16];
 
+        len = plain(p + i, s.n - i);
+        if (len > 0) {
+            wanted = most - (out->n - from); /* never more than that stands there */
+            if (ym_buf_add(out, p + i, len < wanted ? len : wanted) != YM_OK || len > wanted) {
+                break;
+            }
+            continue;
+        }
         len = decode(p + i, s.n - i, &c);
         if (len > 0 && !harmful(c)) {
             wanted = len;

@@ -81,7 +81,9 @@ static void add_text(struct ym_buf *m, const char *name, struct ym_str value)
 
     ym_buf_init(&clean, FIELD_BYTES + 1);
     (void)ym_clean(&clean, value, FIELD_BYTES);
-    ym_buf_addf(m, ",\"%s\":", name);
+    ym_buf_adds(m, ",\"");
+    ym_buf_adds(m, name);
+    ym_buf_adds(m, "\":");
     ym_buf_add_json(m, clean.p != NULL ? ym_buf_str(&clean) : YM_STR(""));
     ym_buf_clear(&clean);
 }

@@ -4,6 +4,8 @@
 #include "ym_test.h"
 
 #include "ym_buf.h"
+
+#include <stdio.h>
 #include "ym_err.h"
 
 static void ceiling_holds_to_the_byte(void **state)
@@ -156,6 +158,30 @@ static void errors_are_cut_at_a_character(void **state)
     ym_diag_clear(&d);
 }
 
+/* Eight bytes are looked at together: a byte at each place of them. */
+static void json_at_every_place(void **state)
+{
+    static const char *const odd[][2] = {
+        {"\"", "\\\""},      {"\\", "\\\\"},           {"\n", "\\n"},
+        {"\x1f", "\\u001f"}, {"\xff", "\xEF\xBF\xBD"}, {"é", "é"}};
+    static const char a[] = "aaaaaaaaaaaaaaaaaaaa";
+    char in[32], want[64];
+    struct ym_buf b;
+
+    (void)state;
+    ym_buf_init(&b, 1000);
+    for (size_t k = 0; k < YM_COUNT(odd); k++) {
+        for (int i = 0; i <= 20; i++) {
+            snprintf(in, sizeof(in), "%.*s%s%s", i, a, odd[k][0], a + i);
+            snprintf(want, sizeof(want), "\"%.*s%s%s\"", i, a, odd[k][1], a + i);
+            ym_buf_reset(&b);
+            assert_int_equal(ym_buf_add_json(&b, ym_str_of(in)), YM_OK);
+            assert_string_equal(b.p, want);
+        }
+    }
+    ym_buf_clear(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +191,7 @@ int main(void)
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(cleanups_run_newest_first),
         cmocka_unit_test(errors_are_cut_at_a_character),
+        cmocka_unit_test(json_at_every_place),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,8 @@
 
 #include "ym_clean.h"
 
+#include <stdio.h>
+
 static void assert_clean(const char *in, size_t n, size_t most, const char *want)
 {
     struct ym_buf out;
@@ -49,6 +51,27 @@ static void no_utf8(void **state)
     CLEAN("a\x80z", "a\\x80z");
 }
 
+/* Eight bytes are looked at together: a byte at each place of them. */
+static void at_every_place(void **state)
+{
+    static const struct {
+        char c;
+        const char *want;
+    } odd[] = {{'\n', "\\x0A"}, {'\x7f', "\\x7F"}, {'\xff', "\\xFF"}, {'\0', "\\x00"}, {'~', "~"}};
+    char in[21], want[64];
+
+    (void)state;
+    for (size_t k = 0; k < YM_COUNT(odd); k++) {
+        for (size_t i = 0; i < sizeof(in) - 1; i++) {
+            memset(in, 'a', sizeof(in));
+            in[i] = odd[k].c;
+            snprintf(want, sizeof(want), "%.*s%s%.*s", (int)i, "aaaaaaaaaaaaaaaaaaaa", odd[k].want,
+                     (int)(sizeof(in) - 2 - i), "aaaaaaaaaaaaaaaaaaaa");
+            assert_clean(in, sizeof(in) - 1, 1000, want);
+        }
+    }
+}
+
 static void cut_between_characters(void **state)
 {
     (void)state;
@@ -56,6 +79,9 @@ static void cut_between_characters(void **state)
     assert_clean("中文", 6, 6, "中文");
     assert_clean("a\nb", 3, 4, "a");
     assert_clean("abc", 3, 0, "");
+    assert_clean("abcdefghijklmnop", 16, 11, "abcdefghijk");
+    assert_clean("abcdefghijk\nlmnop", 17, 14, "abcdefghijk");
+    assert_clean("abcdefghijk中", 14, 11, "abcdefghijk");
 }
 
 int main(void)
@@ -63,6 +89,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(written_out),
         cmocka_unit_test(no_utf8),
+        cmocka_unit_test(at_every_place),
         cmocka_unit_test(cut_between_characters),
     };
 

@@ -395,16 +395,6 @@ static bool skip_value(struct reader *r)
     return false;
 }
 
-static const struct ym_want *member_wanted(const struct ym_want *of, struct ym_str key)
-{
-    const struct ym_want *kid = of->kids;
-
-    while (kid != NULL && (kid->key.n != key.n || memcmp(kid->key.p, key.p, key.n) != 0)) {
-        kid = kid->next;
-    }
-    return kid;
-}
-
 /* The value behind a key, into the object. */
 static bool read_kept(struct reader *r, json_t *object, struct ym_str key,
                       const struct ym_want *want)
@@ -439,7 +429,7 @@ static bool read_member(struct reader *r, const struct ym_want *of, json_t *obje
         return false;
     }
     if (of != NULL) {
-        want = member_wanted(of, key);
+        want = ym_want_find(of, key);
     }
     skip_blanks(r);
     if (r->p >= r->end || *r->p++ != ':') {

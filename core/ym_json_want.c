@@ -24,6 +24,16 @@ struct ym_want *ym_want_member(struct ym_want *of, struct ym_str key, struct ym_
     return *at;
 }
 
+const struct ym_want *ym_want_find(const struct ym_want *of, struct ym_str key)
+{
+    const struct ym_want *kid = of != NULL ? of->kids : NULL;
+
+    while (kid != NULL && (kid->key.n != key.n || memcmp(kid->key.p, key.p, key.n) != 0)) {
+        kid = kid->next;
+    }
+    return kid;
+}
+
 struct ym_want *ym_want_items(struct ym_want *of, struct ym_arena *a)
 {
     if (of->items == NULL) {

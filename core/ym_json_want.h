@@ -19,4 +19,7 @@ struct ym_want {
 struct ym_want *ym_want_member(struct ym_want *of, struct ym_str key, struct ym_arena *a);
 struct ym_want *ym_want_items(struct ym_want *of, struct ym_arena *a);
 
+/* The member, if anybody wants it. of NULL (everything): NULL as well. */
+const struct ym_want *ym_want_find(const struct ym_want *of, struct ym_str key);
+
 #endif

@@ -68,10 +68,38 @@ static bool attempt_set_time(json_t *o, const char *key, int64_t ms, int offset_
     return attempt_set(o, key, ym_str_of(text));
 }
 
+/* What hardly any table looks at. */
+static bool attempt_set_rest(json_t *o, const struct ym_claimed *c, const struct ym_want *want,
+                             int offset_min)
+{
+    const struct {
+        const char *key;
+        struct ym_str text;
+    } texts[] = {{"owner", c->owner}, {"org", c->org}, {"area", c->area}};
+    const struct {
+        const char *key;
+        int64_t ms;
+    } times[] = {{"created_at", c->created_ms}, {"updated_at", c->updated_ms}};
+    bool ok = true;
+
+    for (size_t i = 0; i < YM_COUNT(texts) && ok; i++) {
+        if (want == NULL || ym_want_find(want, ym_str_of(texts[i].key)) != NULL) {
+            ok = attempt_set(o, texts[i].key, texts[i].text);
+        }
+    }
+    for (size_t i = 0; i < YM_COUNT(times) && ok; i++) {
+        if (want == NULL || ym_want_find(want, ym_str_of(times[i].key)) != NULL) {
+            ok = attempt_set_time(o, times[i].key, times[i].ms, offset_min);
+        }
+    }
+    return ok;
+}
+
 /*
- * {id, type, revision, owner, org, area, created_at, updated_at, data}, of which data is what the
- * operation's tables look at. It lives during one render only: a hundred trees in flight would not fit into a processor's cache, and a render of another
- * operation of the same attempt is rare.
+ * {id, type, revision, owner, org, area, created_at, updated_at, data}: of all but the first three
+ * what the operation's tables look at. It lives during one render only: a hundred trees in flight
+ * would not fit into a processor's cache, and a render of another operation of the same attempt is
+ * rare.
  */
 static ym_status attempt_record(struct ym_attempt *a, json_t **ret, struct ym_err *err)
 {
@@ -97,10 +125,7 @@ static ym_status attempt_record(struct ym_attempt *a, json_t **ret, struct ym_er
     ok = record != NULL && attempt_set(record, "id", c->id) &&
          attempt_set(record, "type", c->type) &&
          json_object_set_new(record, "revision", json_integer(c->revision)) == 0 &&
-         attempt_set(record, "owner", c->owner) && attempt_set(record, "org", c->org) &&
-         attempt_set(record, "area", c->area) &&
-         attempt_set_time(record, "created_at", c->created_ms, offset) &&
-         attempt_set_time(record, "updated_at", c->updated_ms, offset) &&
+         attempt_set_rest(record, c, a->op->wants, offset) &&
          (data == NULL || json_object_set(record, "data", data) == 0) &&
          (attachments == NULL || json_object_set(record, "attachments", attachments) == 0);
     json_decref(data);

@@ -577,8 +577,6 @@ describe('bearer tokens', () => {
 });
 
 /*
- * NOT_HERE
- * A24 is a rule for ID tokens: b_oidc.  A29 over the network (a set by URL): b_oidc.
- * The wycheproof vectors are in no package of Debian or npm; tests/unit/test_jwt.c has those of RFC
- * 7515, 7520 and 8037, and A26 and A27 above the forgeries by hand.
+ * A24 is in b_oidc_more. The wycheproof vectors are in no package of Debian or npm; tests/unit/test_jwt.c
+ * has those of RFC 7515, 7520 and 8037, and A26 and A27 above the forgeries by hand.
  */

@@ -9,8 +9,31 @@ import { CAS_LOCATIONS } from '../lib/cas.mjs';
 import { PUBLIC_URL } from '../lib/gateway.mjs';
 import { sleep, until } from '../lib/nginx.mjs';
 import { clock } from '../lib/pace.mjs';
-import { accepted, startRig } from './oidc_rig.mjs';
+import { accepted, rejected, startRig } from './oidc_rig.mjs';
 import { makeSigner, startOp } from './hostile_op.mjs';
+
+test('A24 an ID token for several, or given to another: nobody signs in; for us alone with azp, somebody does', async () => {
+  const op = await startOp();
+  const own = await startRig({ op });
+  const bends = [
+    (c) => ({ ...c, aud: [c.aud, 'other'] }), (c) => ({ ...c, aud: [c.aud, 'other'], azp: c.aud }), (c) => ({ ...c, aud: ['other', c.aud], azp: 'other' }),
+    (c) => ({ ...c, azp: 'other' }), (c) => ({ ...c, azp: '' }), (c) => ({ ...c, azp: [c.aud] }), (c) => ({ ...c, aud: [c.aud], azp: 'other' }), (c) => ({ ...c, aud: [] }),
+  ];
+  try {
+    for (const bend of bends) {
+      const b = own.browser();
+      op.idClaims = bend;
+      await rejected(own.inv, b, await b.signIn());
+    }
+    for (const bend of [(c) => ({ ...c, azp: c.aud }), (c) => ({ ...c, aud: [c.aud], azp: c.aud })]) {
+      const b = own.browser();
+      op.idClaims = bend;
+      await accepted(b, await b.signIn());
+    }
+  } finally {
+    await own.stop();
+  }
+});
 
 test('API clients use access tokens of a provider; unknown keys are looked for once a window', async () => {
   const op = await startOp();

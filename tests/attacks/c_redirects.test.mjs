@@ -63,11 +63,12 @@ describe('open redirects', () => {
     inv.alive();
   }
 
-  for (const [name, list] of [['C73 slashes and backslashes', C73], ['C74 control characters and dots', C74],
-    ['C75 schemes', C75], ['C76 userinfo, look-alikes, ports, IDN', C76], ['C77 line ends, NUL, length, encodings', C77]]) {
-    test(`${name}: signed in`, () => nowhere(list));
-    test(`${name}: by the form`, () => byForm(list));
-  }
+  const both = async (list) => { await nowhere(list); await byForm(list); };
+  test('C73 slashes and backslashes', () => both(C73));
+  test('C74 control characters and dots', () => both(C74));
+  test('C75 schemes', () => both(C75));
+  test('C76 userinfo, look-alikes, ports, IDN', () => both(C76));
+  test('C77 line ends, NUL, length, encodings', () => both(C77));
 
   test('C77 bytes that are no UTF-8', async () => {
     for (const raw of ['/%ff%fe', '/%c0%af%c0%afevil.test', '%ff']) {

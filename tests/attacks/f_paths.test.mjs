@@ -303,8 +303,7 @@ describe('paths', () => {
   });
 });
 
-/*
- * NOT_HERE
- * F130 there are no batch or aggregate calls: an API call is one route, a location one request.
- * F133 no rule asks for an e-mail domain; yimen_require knows roles, areas and organisations.
- */
+export const NOT_HERE = {
+  F130: 'There are no batch or aggregate calls: an API call is one route, a location one request.',
+  F133: 'No rule asks for an e-mail domain; yimen_require knows roles, areas and organisations.',
+};

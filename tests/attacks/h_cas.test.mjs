@@ -388,7 +388,6 @@ describe('the end of a session is told', () => {
   });
 });
 
-/*
- * NOT_HERE
- * H157 of another tenant: a gateway serves one; a person's session is what a ticket is bound to.
- */
+export const NOT_HERE = {
+  'H157 (another tenant)': 'A gateway serves one; a person\'s session is what a ticket is bound to.',
+};

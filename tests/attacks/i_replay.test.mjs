@@ -560,12 +560,8 @@ test('Redis away: 503, and nobody is signed in anywhere', async () => {
 });
 
 /*
- * Where the rest of the section is tested, and why not here.
- * I167: the gateway reads no XML of applications. What adapters read is tests/unit/test_extract.c,
- *       test_reply.c and the fuzz target fuzz_xml_reply; XML of CAS is section H.
- * I168: callback addresses do not exist: every address that a worker or the dispatcher asks stands in
- *       the configuration or in a provider's discovery (b_oidc, and the unit test test_reach.c).
- * I169: answers of applications pass through the gateway as they are. What the dispatcher decodes is
- *       tests/unit/test_gb.c and test_extract.c; a login page in GBK is I164 above.
+ * Elsewhere: the gateway reads no XML of applications and passes their answers on as they are; what
+ * the dispatcher reads of old systems is I167 and I169 in tests/unit/test_doc.c, test_reply.c and the
+ * fuzz targets. Callback addresses do not exist: every address that a worker or the dispatcher asks
+ * stands in the configuration or in a provider's discovery (I168 above, b_oidc, test_reach.c).
  */
-export const NOT_HERE = ['I167', 'I169'];

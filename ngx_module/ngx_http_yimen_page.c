@@ -23,17 +23,18 @@ static ngx_int_t ngx_http_yimen_page_own(struct ym_str place);
 
 
 /*
- * Contrast of every pair of text and ground is at least 4.5 (WCAG 2.1 AA);
- * 16 px and more, so that a phone does not zoom into a field.
+ * The colours of the portal (portal/src/styles/tokens.css).  Contrast of every
+ * pair of text and ground is at least 4.5 (WCAG 2.1 AA); 16 px and more, so
+ * that a phone does not zoom into a field.
  */
 
 static const char  ngx_http_yimen_style[] =
-":root{color-scheme:light dark;--ground:#f3f5f4;--card:#fff;--ink:#1c2523;"
-"--soft:#55635f;--line:#c3ccc9;--edge:#7c8985;--main:#0b5c55;--over:#084842;"
-"--on:#fff;--bad:#a3221a;--badbg:#fdf0ee;--tint:#e6f0ee}"
-"@media(prefers-color-scheme:dark){:root{--ground:#101615;--card:#19211f;"
-"--ink:#e6ecea;--soft:#a5b3af;--line:#34413d;--edge:#71807b;--main:#7fd3c7;"
-"--over:#a4e4da;--on:#06231f;--bad:#ffb4a9;--badbg:#3a1b18;--tint:#20302d}}"
+":root{color-scheme:light dark;--ground:#f3f5f8;--card:#fff;--ink:#16202b;"
+"--soft:#4a5868;--line:#d4dbe3;--edge:#75839a;--main:#12508a;--over:#0c3a66;"
+"--on:#fff;--bad:#a4161a;--badbg:#fdeaea;--tint:#e6eff8}"
+"@media(prefers-color-scheme:dark){:root{--ground:#10151c;--card:#18202a;"
+"--ink:#e6ebf2;--soft:#a7b3c2;--line:#333f4d;--edge:#728096;--main:#9cc4ee;"
+"--over:#c0dcf7;--on:#06203a;--bad:#ffb4a9;--badbg:#3a1b18;--tint:#1c2b3c}}"
 "*{box-sizing:border-box}"
 "html{-webkit-text-size-adjust:100%;text-size-adjust:100%}"
 "body{margin:0;min-height:100vh;display:flex;flex-direction:column;"

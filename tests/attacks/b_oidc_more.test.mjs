@@ -72,8 +72,10 @@ test('a hundred sign-ins with keys that nobody knows: one look per window; the l
     const stranger = await makeSigner('RS256');
     op.idToken = (c, h) => op.sign(c, { kid: `r-${Math.random()}` }, stranger);
     const jwks = op.hits.jwks;
+    const from = Date.now();
     await Promise.all(Array.from({ length: 100 }, async () => { const b = own.browser(); assert.equal((await b.signIn()).status, 400); }));
-    assert.ok(op.hits.jwks <= jwks + 2, `${op.hits.jwks - jwks} looks`);
+    const most = 2 + Math.floor((Date.now() - from) / 1000); /* known ones are looked at again after a second */
+    assert.ok(op.hits.jwks <= jwks + most, `${op.hits.jwks - jwks} looks, not more than ${most}`);
     op.idToken = null;
     op.before = (name, req, res) => (name === 'jwks' || name === 'discovery' ? (res.writeHead(500), res.end(), true) : false);
     await sleep(1100);

@@ -4,6 +4,7 @@
  */
 #include "ym_line.h"
 
+#include "ym_answers.h"
 #include "ym_log.h"
 #include "ym_store.h"
 #include "ym_time.h"
@@ -69,7 +70,7 @@ static void line_hang_up(struct ym_line *l)
         l->watch.events = 0;
     }
     if (l->reader != NULL) {
-        redisReaderFree(l->reader);
+        ym_answers_close(l->reader);
         l->reader = NULL;
     }
     ym_buf_clear(&l->out);
@@ -241,7 +242,7 @@ static void line_connect(struct ym_line *l, int64_t now_ms)
     }
 
     l->watch.fd = fd;
-    l->reader = redisReaderCreate();
+    l->reader = ym_answers_open();
     l->until_ms = now_ms + LINE_CONNECT_MS;
     if (l->reader == NULL || ym_loop_watch(l->loop, &l->watch, EPOLLIN | EPOLLOUT) != YM_OK) {
         line_hang_up(l);
@@ -295,18 +296,6 @@ void ym_line_keep(struct ym_line *l)
     l->kept = true;
 }
 
-void ym_reply_free(const struct redisReply *r)
-{
-    union {
-        const struct redisReply *kept;
-        void *owned;
-    } reply = {.kept = r}; /* who frees it may write to it */
-
-    if (r != NULL) {
-        freeReplyObject(reply.owned);
-    }
-}
-
 /* Hands out every whole answer. False = the line is gone. */
 static bool line_answers(struct ym_line *l)
 {
@@ -322,7 +311,7 @@ static bool line_answers(struct ym_line *l)
             return true;
         }
         if (!line_pop(l, &q)) {
-            freeReplyObject(r);
+            ym_answers_free(r);
             ym_line_drop(l, "an answer nobody asked for");
             return false;
         }
@@ -333,7 +322,7 @@ static bool line_answers(struct ym_line *l)
             l->user.reply(l->user.data, l, &q, r);
         }
         if (!l->kept) {
-            freeReplyObject(r);
+            ym_answers_free(r);
         }
         if (l->sm.state == YM_LINE_DOWN) {
             return false;

@@ -77,9 +77,8 @@ static inline bool ym_line_ready(const struct ym_line *l)
 bool ym_line_put(struct ym_line *l, const struct ym_resp *head, const struct ym_resp *tail,
                  const struct ym_request *q);
 
-/* Within `reply`: the answer is the caller's now, who ends it with ym_reply_free. */
+/* Within `reply`: the answer is the caller's now, who ends it with ym_answers_free. */
 void ym_line_keep(struct ym_line *l);
-void ym_reply_free(const struct redisReply *r); /* accepts NULL */
 
 /* Writes what the socket takes. Once per loop turn. */
 void ym_line_flush(struct ym_line *l);

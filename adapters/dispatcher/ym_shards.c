@@ -5,6 +5,7 @@
  */
 #include "ym_worker_priv.h"
 
+#include "ym_answers.h"
 #include "ym_conf.h"
 #include "ym_log.h"
 #include "ym_time.h"
@@ -88,7 +89,7 @@ void ym_shards_clear(struct ym_worker *w)
     for (unsigned i = 0; i < w->shard_count; i++) {
         ym_batch_clear(&w->shards[i].open);
         ym_batch_clear(&w->shards[i].sent);
-        ym_reply_free(w->shards[i].claimed);
+        ym_answers_free(w->shards[i].claimed);
     }
 }
 
@@ -272,7 +273,7 @@ static void shard_unread(struct ym_worker *w, struct ym_shard *s, const struct y
 static void shard_read(struct ym_shard *s)
 {
     if (--s->unread == 0) {
-        ym_reply_free(s->claimed);
+        ym_answers_free(s->claimed);
         s->claimed = NULL;
         s->asked = 0;
     }

@@ -77,6 +77,8 @@ describe('portal: a delivery', () => {
     await page.getByRole('link', { name: '改后重发' }).click();
     await page.getByLabel('查看目的').fill('按来电更正');
     await page.getByRole('button', { name: '确定' }).click();
+    await page.locator('#f_title').waitFor();
+    assert.match(await page.locator('#f_title-wrong').innerText(), /不符合要求/, 'said at its field');
     await page.locator('#f_title').fill('邻里噪声纠纷');
     await page.getByRole('button', { name: /保存/ }).click();
     await page.getByLabel('修改原因').fill('申请人来电更正标题');

@@ -5,6 +5,26 @@
 
 #include <stdio.h>
 
+size_t ym_int_text(int64_t v, char out[YM_INT_TEXT])
+{
+    uint64_t left = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    char digits[YM_INT_TEXT];
+    size_t d = 0, n = 0;
+
+    do {
+        digits[d++] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (v < 0) {
+        out[n++] = '-';
+    }
+    while (d > 0) {
+        out[n++] = digits[--d];
+    }
+    out[n] = '\0';
+    return n;
+}
+
 bool ym_int_parse(struct ym_str s, int64_t *ret)
 {
     bool negative = s.n > 0 && s.p[0] == '-';

@@ -47,4 +47,8 @@ bool ym_duration_parse(struct ym_str s, int64_t *ret_ms);
 bool ym_size_parse(struct ym_str s, int64_t *ret_bytes);
 bool ym_int_parse(struct ym_str s, int64_t *ret); /* whole string, base 10, no blanks */
 
+/* The decimal digits of v, as "%lld" prints them; their number. For where printf is too slow. */
+#define YM_INT_TEXT 24
+size_t ym_int_text(int64_t v, char out[YM_INT_TEXT]);
+
 #endif

@@ -4,12 +4,12 @@
  */
 #include "ym_json_fast.h"
 
+#include "ym_conf.h"
 #include "ym_swar.h"
 #include "ym_utf8.h"
 
 #include <locale.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define DIGITS_MAX 18 /* of an integer: always within 64 bits */
@@ -623,7 +623,7 @@ static bool write_number(struct ym_buf *out, const json_t *v)
     size_t n;
 
     if (json_is_integer(v)) {
-        n = (size_t)snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+        n = ym_int_text(json_integer_value(v), text);
     } else {
         n = json_dumpb(v, text, sizeof(text), JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * JSON Pointers split once at load, and the text of scalars.
  */
+#include "ym_conf.h"
 #include "ym_map_priv.h"
 
 #include <stdio.h>
@@ -216,7 +217,7 @@ bool ym_scalar_text(const json_t *value, char buf[YM_SCALAR_MAX], struct ym_str 
         *ret = (struct ym_str){json_string_value(value), json_string_length(value)};
         return true;
     case JSON_INTEGER:
-        n = snprintf(buf, YM_SCALAR_MAX, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        n = (int)ym_int_text(json_integer_value(value), buf);
         break;
     case JSON_REAL:
         /* 15 digits survive a text → double → text trip; when 15 lose something, 17 do not. */

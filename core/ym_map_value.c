@@ -7,7 +7,6 @@
 #include "ym_charset.h"
 #include "ym_conf.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- problems ---- */
@@ -90,9 +89,9 @@ static struct ym_value copy_text(struct ym_eval *e, struct ym_str s)
 
 static struct ym_value value_number(struct ym_eval *e, int64_t v)
 {
-    char buf[24];
-    int n = snprintf(buf, sizeof(buf), "%lld", (long long)v);
-    return copy_text(e, (struct ym_str){buf, (size_t)n});
+    char buf[YM_INT_TEXT];
+    size_t n = ym_int_text(v, buf);
+    return copy_text(e, (struct ym_str){buf, n});
 }
 
 static struct ym_value value_z(const char *z)

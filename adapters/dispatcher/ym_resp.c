@@ -3,7 +3,7 @@
  */
 #include "ym_resp.h"
 
-#include <stdio.h>
+#include "ym_conf.h"
 
 void ym_resp_init(struct ym_resp *r, size_t ceiling)
 {
@@ -62,10 +62,10 @@ ym_status ym_resp_argz(struct ym_resp *r, const char *arg)
 
 ym_status ym_resp_int(struct ym_resp *r, int64_t arg)
 {
-    char text[32];
-    int n = snprintf(text, sizeof(text), "%lld", (long long)arg);
+    char text[YM_INT_TEXT];
+    size_t n = ym_int_text(arg, text);
 
-    return ym_resp_arg(r, (struct ym_str){text, (size_t)n});
+    return ym_resp_arg(r, (struct ym_str){text, n});
 }
 
 size_t ym_resp_head(size_t args, char *out, size_t out_size)

@@ -5,6 +5,8 @@
 
 #include "ym_conf.h"
 
+#include <stdio.h>
+
 struct sample {
     const char *name;
     bool on;
@@ -170,12 +172,32 @@ static void documents_itself(void **state)
     ym_buf_clear(&b);
 }
 
+static void numbers_as_text(void **state)
+{
+    static const int64_t values[] = {0,         1,          -1,        9,         10,
+                                     -10,       1700000000, INT64_MAX, INT64_MIN, INT64_MIN + 1,
+                                     100000000, -999999999};
+    char text[YM_INT_TEXT], expected[YM_INT_TEXT];
+    int64_t back;
+
+    (void)state;
+    for (size_t i = 0; i < YM_COUNT(values); i++) {
+        int n = snprintf(expected, sizeof(expected), "%lld", (long long)values[i]);
+
+        assert_int_equal(ym_int_text(values[i], text), n);
+        assert_string_equal(text, expected);
+        assert_true(ym_int_parse(ym_str_of(text), &back));
+        assert_true(back == values[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_and_values),
         cmocka_unit_test(every_fault_is_named),
         cmocka_unit_test(numbers),
+        cmocka_unit_test(numbers_as_text),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(documents_itself),
     };

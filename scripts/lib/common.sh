@@ -48,6 +48,12 @@ keep_ca_bundle() {
   fi
 }
 
+# The version of Debian's own bundler. Debian 12's security update of Ruby (3.1.7) brings a newer one
+# that does not find Debian's gems, and Redmine's installation script fails with it.
+bundler_version() {
+  LC_ALL=C apt-cache policy ruby-bundler | sed -n 's/^ *Candidate: \([0-9.]*\).*/\1/p'
+}
+
 # install_packages LIST…: what is missing, with progress.
 install_packages() {
   local wanted missing=() p
@@ -61,7 +67,7 @@ install_packages() {
   note "installing from Debian: ${missing[*]}"
   as_root apt-get update -qq
   mkdir -p "$top/build"
-  if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+  if ! as_root env DEBIAN_FRONTEND=noninteractive BUNDLER_VERSION="$(bundler_version)" apt-get install -y --no-install-recommends \
     -o Dpkg::Use-Pty=0 "${missing[@]}" 2>&1 | tee "$top/build/apt.log" \
     | awk '/^(Unpacking|Setting up)/ { n++; if (n % 20 == 0) { printf "\r   %d steps", n; fflush() } } END { print "" }'; then
     tail -n 20 "$top/build/apt.log" >&2

@@ -11,6 +11,10 @@ const HOME = '/usr/share/redmine';
 /* Made by the package when it was installed: migrated already, and never written to here. */
 const MADE = '/var/lib/dbconfig-common/sqlite3/redmine/instances/default/redmine_default';
 
+/* Debian's own bundler: the one that a security update of Ruby brings does not find Debian's gems. */
+const GEMS = '/usr/share/rubygems-integration/all/specifications';
+const bundler = () => /^bundler-([\d.]+)\.gemspec$/m.exec(fs.readdirSync(GEMS).join('\n'))?.[1];
+
 /* people: {login: {password, name: [first, last], must}}; below: the path that browsers have it at */
 export async function startRedmine(people, { below = '/apps/redmine' } = {}) {
   const dir = makeDir('redmine');
@@ -21,7 +25,7 @@ export async function startRedmine(people, { below = '/apps/redmine' } = {}) {
   fs.writeFileSync(path.join(dir, 'config/secret_key.txt'), crypto.randomBytes(64).toString('hex'));
   /* Debian looks for instances below /var/lib/redmine; so many steps up lead to the root from anywhere */
   const instance = `${'../'.repeat(8)}${dir.slice(1)}`;
-  const env = { ...process.env, RAILS_ENV: 'production', REDMINE_INSTANCE: instance, REDMINE_LANG: 'en', RAILS_RELATIVE_URL_ROOT: below, SCHEMA: path.join(dir, 'schema.rb'), LANG: 'C.UTF-8' };
+  const env = { ...process.env, RAILS_ENV: 'production', REDMINE_INSTANCE: instance, REDMINE_LANG: 'en', BUNDLER_VERSION: bundler(), RAILS_RELATIVE_URL_ROOT: below, SCHEMA: path.join(dir, 'schema.rb'), LANG: 'C.UTF-8' };
   const make = Object.entries(people).map(([login, p]) => `
     u = User.new(firstname: ${JSON.stringify(p.name[0])}, lastname: ${JSON.stringify(p.name[1])}, mail: "${login}@yimen.test", language: "en")
     u.login = ${JSON.stringify(login)}; u.password = u.password_confirmation = ${JSON.stringify(p.password)}; u.must_change_passwd = ${Boolean(p.must)}; u.save!`).join('\n');

@@ -62,9 +62,16 @@ test('a number that belongs to another record is linked to nothing; a person loo
 });
 
 test('named, and not there: looked for, never sent again, then a person', async () => {
-  p.behave = (call) => (call.op === 'create' ? { status: 200, json: { code: '0', number: 'false-2' } } : null);
+  let goOn, finds = 0;
+  const looked = new Promise((resolve) => { goOn = resolve; }); // the second look has words of its own
+  p.behave = async (call) => {
+    if (call.op === 'create') return { status: 200, json: { code: '0', number: 'false-2' } };
+    if (call.op === 'find' && ++finds > 1) await looked;
+    return null;
+  };
   const id = await rig.accept(['ledger']);
   const waiting = await rig.settled(id, 'ledger', 'c');
+  goOn();
   assert.equal(waiting.number, '');
   assert.deepEqual(problem(waiting), { code: 'number_unproven', message: 'false-2' });
   const d = await rig.settled(id, 'ledger', 'u');

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -182,6 +182,16 @@ class Rig {
   get config() { return path.join(this.dir, 'config/yimen.yaml'); }
   get readyFile() { return path.join(this.dir, 'state/dispatcher.ready'); }
 
+  // Who says that it is ready; the file of one that was killed goes when the next one begins.
+  readyPid() {
+    try {
+      return Number(readFileSync(this.readyFile, 'utf8'));
+    } catch (e) {
+      if (e.code !== 'ENOENT') throw e;
+      return 0;
+    }
+  }
+
   async start() {
     const child = spawn(path.join(BUILD, 'yimen-dispatcher'), ['--config', this.config],
       { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -192,7 +202,7 @@ class Rig {
     this.child = child;
     await until('the dispatcher is ready', () => {
       if (ended) throw new Error(`dispatcher ended ${JSON.stringify(ended)}:\n${this.logs}`);
-      return existsSync(this.readyFile) && Number(readFileSync(this.readyFile, 'utf8')) === child.pid;
+      return this.readyPid() === child.pid;
     });
   }
 

@@ -136,6 +136,13 @@ bool ym_chain_mark_parse(struct ym_str text, struct ym_chain_mark *ret)
     return true;
 }
 
+void ym_chain_mark_read(const json_t *text, struct ym_chain_mark *ret)
+{
+    if (json_is_string(text)) {
+        (void)ym_chain_mark_parse(ym_str_of(json_string_value(text)), ret);
+    }
+}
+
 struct ym_str ym_chain_mark_text(const struct ym_chain_mark *m, char out[YM_CHAIN_MARK_TEXT])
 {
     int n = snprintf(out, YM_CHAIN_MARK_TEXT, "%lld-%lld", (long long)m->ms, (long long)m->n);

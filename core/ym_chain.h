@@ -57,6 +57,8 @@ struct ym_chain_mark {
 
 bool ym_chain_mark_parse(struct ym_str text,
                          struct ym_chain_mark *ret); /* false: *ret is as it was */
+/* From JSON; *ret is as it was when that is no text of a mark. */
+void ym_chain_mark_read(const json_t *text, struct ym_chain_mark *ret);
 struct ym_str ym_chain_mark_text(const struct ym_chain_mark *m, char out[YM_CHAIN_MARK_TEXT]);
 bool ym_chain_mark_later(const struct ym_chain_mark *a, const struct ym_chain_mark *than);
 

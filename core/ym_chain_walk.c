@@ -112,13 +112,6 @@ static void look_at_entry(struct ym_chain_walk *w, int64_t seq, const json_t *li
     }
 }
 
-static void take_mark(const json_t *text, struct ym_chain_mark *ret)
-{
-    if (json_is_string(text)) {
-        (void)ym_chain_mark_parse(ym_str_of(json_string_value(text)), ret);
-    }
-}
-
 /* The places that a segment starts from count where nothing earlier is there to tell. */
 static void take_places(struct ym_chain_walk *w, const json_t *line)
 {
@@ -132,9 +125,9 @@ static void take_places(struct ym_chain_walk *w, const json_t *line)
         if (i >= YM_CHAIN_SHARDS || w->placed[i] || w->segments > 1) {
             continue;
         }
-        take_mark(json_array_get(one, 0), &w->places[i].entry);
+        ym_chain_mark_read(json_array_get(one, 0), &w->places[i].entry);
         w->places[i].serial = json_integer_value(serial);
-        take_mark(json_array_get(one, 2), &w->places[i].settled);
+        ym_chain_mark_read(json_array_get(one, 2), &w->places[i].settled);
         w->placed[i] = true;
     }
 }

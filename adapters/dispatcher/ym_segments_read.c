@@ -147,18 +147,11 @@ struct scan {
     bool head_differs;
 };
 
-static void scan_mark(struct ym_chain_mark *m, const json_t *text)
-{
-    if (json_is_string(text)) {
-        (void)ym_chain_mark_parse(ym_str_of(json_string_value(text)), m);
-    }
-}
-
 static void scan_place(struct ym_chain_place *p, const json_t *entry, const json_t *serial,
                        const json_t *settled)
 {
-    scan_mark(&p->entry, entry);
-    scan_mark(&p->settled, settled);
+    ym_chain_mark_read(entry, &p->entry);
+    ym_chain_mark_read(settled, &p->settled);
     if (json_is_integer(serial)) {
         p->serial = json_integer_value(serial);
     }

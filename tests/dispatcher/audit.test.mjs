@@ -60,6 +60,20 @@ async function archived(rig, marks, patience = 15000) {
 }
 
 const archivist = (rig) => rig.worker('@archivist');
+// In turn: the archivist, the supervisor with all its children, Redis; each is back afterwards.
+async function killOne(rig, round) {
+  if (round % 3 === 2) {
+    await rig.redis.kill();
+    await rig.redis.start();
+  } else if (round % 3 === 1) {
+    await rig.killSupervisor();
+    await rig.start();
+  } else {
+    const pid = archivist(rig);
+    process.kill(pid, 'SIGKILL');
+    await until('another archivist', () => archivist(rig) !== pid);
+  }
+}
 const verify = (rig, ...more) => yimen('audit', 'verify', '--config', rig.config, '--json', ...more)
   .then((r) => ({ ...r, json: r.stdout.startsWith('{') ? JSON.parse(r.stdout) : undefined }));
 
@@ -132,17 +146,7 @@ test('deliveries go on while everything is killed: each stands in the chain, non
     for (let round = 0; round < 9; round++) {
       for (let i = 0; i < 15; i++) ids.push(await rig.accept(['ledger']));
       await pause(Math.random() * 150);
-      if (round % 3 === 2) {
-        await rig.redis.kill();
-        await rig.redis.start();
-      } else if (round % 3 === 1) {
-        await rig.killSupervisor();
-        await rig.start();
-      } else {
-        const pid = archivist(rig);
-        process.kill(pid, 'SIGKILL');
-        await until('another archivist', () => archivist(rig) !== pid);
-      }
+      await killOne(rig, round);
     }
     for (const id of ids) await rig.settled(id, 'ledger');
     await until('all of them', () => new Set(delivered(rig.audit).map((l) => l.id)).size === ids.length);
@@ -222,17 +226,7 @@ test('archivist, supervisor and Redis killed at random: the chain holds, nothing
     })();
     for (let round = 0; round < 9; round++) {
       await pause(60 + Math.random() * 200);
-      if (round % 3 === 2) {
-        await rig.redis.kill();
-        await rig.redis.start();
-      } else if (round % 3 === 1) {
-        await rig.killSupervisor();
-        await rig.start();
-      } else {
-        const pid = archivist(rig);
-        process.kill(pid, 'SIGKILL');
-        await until('another archivist', () => archivist(rig) !== pid);
-      }
+      await killOne(rig, round);
     }
     stop = true;
     await write;
